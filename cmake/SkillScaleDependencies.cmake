@@ -1,0 +1,12 @@
+# All from Debian 12; quickstart.sh and test.sh install them.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(libzmq REQUIRED IMPORTED_TARGET libzmq)
+pkg_check_modules(libedit REQUIRED IMPORTED_TARGET libedit)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(prometheus-cpp REQUIRED)
+find_package(civetweb REQUIRED)
+find_path(SKILLSCALE_CPPZMQ zmq.hpp REQUIRED)

@@ -1,0 +1,1 @@
+# Filled in below: binaries, client library, skills, default configuration.

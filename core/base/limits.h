@@ -1,0 +1,133 @@
+// Every bound of the system in one place, each with its reason. Past a bound
+// there is a named error (error.h) and a counter.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace skillscale::limits {
+
+using namespace std::chrono_literals;
+
+inline constexpr std::size_t kKiB = 1024;
+inline constexpr std::size_t kMiB = 1024 * kKiB;
+
+// --- The wire -------------------------------------------------------------
+
+// Documents and CSV files fit; a peer that sends more is refused before parsing.
+inline constexpr std::size_t kMessageBytesMax = 16 * kMiB;
+// Topic, payload, token and delivery facts; more frames are never legitimate.
+inline constexpr std::size_t kMessageFramesMax = 4;
+// A topic is a name, and appears in logs, metrics and URLs.
+inline constexpr std::size_t kTopicBytesMax = 128;
+// Long enough for a UUID with any prefix an agent likes.
+inline constexpr std::size_t kRequestIdBytesMax = 128;
+// Deeper JSON is an attack on the parser's stack, not an intent.
+inline constexpr std::size_t kJsonDepthMax = 64;
+inline constexpr int kPriorityMax = 9;
+inline constexpr int kPriorityDefault = 5;
+// A week: longer work belongs to a job system; also keeps time arithmetic far from overflow.
+inline constexpr std::chrono::milliseconds kTimeoutMax = 7 * 24h;
+
+// --- Sockets (measured in the design's ZeroMQ notes) ------------------------
+
+// About one second of messages at full speed; beyond it a peer is stalled.
+inline constexpr int kSocketHighWaterMark = 10000;
+// The most messages moved in one direction before the other one is looked at.
+inline constexpr int kBurstMessagesMax = 1000;
+inline constexpr std::chrono::milliseconds kReconnectInterval = 100ms;
+inline constexpr std::chrono::milliseconds kReconnectIntervalMax = 2000ms;
+inline constexpr std::chrono::milliseconds kHeartbeatInterval = 500ms;
+inline constexpr std::chrono::milliseconds kHeartbeatTimeout = 1000ms;
+// How long a closing socket may still deliver.
+inline constexpr std::chrono::milliseconds kProxyLinger = 1000ms;
+inline constexpr std::chrono::milliseconds kServerLinger = 5000ms;
+inline constexpr std::chrono::milliseconds kAgentLinger = 2000ms;
+inline constexpr std::chrono::milliseconds kAgentSendTimeout = 1000ms;
+
+// --- The proxy ----------------------------------------------------------------
+
+// Topics and reply topics come from strangers: past this many, the rest shares
+// one entry named "other", so neither memory nor the metrics page grows.
+inline constexpr std::size_t kTopicsTrackedMax = 1000;
+inline constexpr std::chrono::milliseconds kStatsInterval = 1000ms;
+// Instances of servers that one proxy talks to; far beyond what one proxy feeds.
+inline constexpr std::size_t kMembersMax = 10000;
+// A member that claims more is broken; bounds the leases table.
+inline constexpr std::uint32_t kCreditsMax = 4096;
+// Hold: bytes for one topic, and for the whole proxy.
+inline constexpr std::size_t kHoldTopicBytesMax = 64 * kMiB;
+inline constexpr std::size_t kHoldBytesMax = 256 * kMiB;
+// What a held intent costs beyond its payload (bookkeeping), counted against the
+// bounds above so that a million empty intents cannot pass as free.
+inline constexpr std::size_t kHoldOverheadBytes = 512;
+// Long enough for a scale-up from zero with an image pull.
+inline constexpr std::chrono::milliseconds kHoldTimeMax = 300s;
+// A lost intent is tried on this many members before it is called lost.
+inline constexpr std::uint32_t kAttemptsMax = 3;
+// A lease without deadline ends here: the server's own maximum run time plus slack.
+inline constexpr std::chrono::milliseconds kLeaseGrace = 5s;
+// Members that lost their proxy are back within kReconnectIntervalMax; a re-sent
+// intent that nobody has announced waits this long before it counts as new.
+inline constexpr std::chrono::milliseconds kResendSettleTime = 3s;
+// Runs in progress and stored replies that members have announced.
+inline constexpr std::size_t kAnnouncedMax = 100000;
+
+// --- The skill server ------------------------------------------------------------
+
+inline constexpr std::size_t kWorkersMax = 1024;
+inline constexpr std::size_t kWorkersDefault = 4;
+// Topics of one server; each is a subscription.
+inline constexpr std::size_t kServerTopicsMax = 64;
+inline constexpr std::chrono::milliseconds kRunTimeoutDefault = 30s;
+// The most a caller may ask for, unless the operator allows more.
+inline constexpr std::chrono::milliseconds kRunTimeoutMax = 1h;
+// SIGTERM, this grace, SIGKILL.
+inline constexpr std::chrono::milliseconds kKillGrace = 2s;
+// A grandchild may hold the pipes of a dead child open; its output is not waited for longer.
+inline constexpr std::chrono::milliseconds kPipeDrainGrace = 250ms;
+// stdout and stderr each; the rest is discarded and marked.
+inline constexpr std::size_t kOutputBytesMax = 1 * kMiB;
+// An endless writer burns a core: past this multiple of the cap the run is killed.
+inline constexpr std::size_t kOutputFloodFactor = 16;
+// What a reply shows of stderr.
+inline constexpr std::size_t kStderrTailBytes = 4 * kKiB;
+// Linux takes at most 131072 bytes in one environment string (MAX_ARG_STRLEN);
+// larger intents go by file.
+inline constexpr std::size_t kIntentEnvBytesMax = 64 * kKiB;
+inline constexpr std::chrono::milliseconds kDrainTimeoutDefault = 30s;
+// Answers kept for re-sent requests.
+inline constexpr std::size_t kReplyCacheBytesMax = 64 * kMiB;
+inline constexpr std::chrono::milliseconds kReplyCacheTimeMax = 10min;
+
+// --- Skills ------------------------------------------------------------------------
+
+inline constexpr std::size_t kSkillDepthMax = 6;                 // Folders below the skills directory.
+inline constexpr std::size_t kSkillsMax = 1000;                  // Skills of one server.
+inline constexpr std::size_t kSkillScanEntriesMax = 200000;      // Directory entries looked at in one scan.
+inline constexpr std::size_t kManifestBytesMax = 1 * kMiB;       // A SKILL.md is text for a model's context.
+inline constexpr std::size_t kSkillNameBytesMax = 64;            // Agent Skills specification.
+inline constexpr std::size_t kSkillDescriptionCharsMax = 1024;   // Agent Skills specification.
+inline constexpr std::size_t kSkillCompatibilityCharsMax = 500;  // Agent Skills specification.
+// The text that is matched against the catalogue; the rest says nothing more.
+inline constexpr std::size_t kMatchTextBytesMax = 8 * kKiB;
+
+// --- The agent client -------------------------------------------------------------
+
+// Unanswered requests of one client; each keeps its intent for a re-send.
+inline constexpr std::size_t kAgentPendingMax = 100000;
+inline constexpr std::chrono::milliseconds kAgentTimeoutDefault = 60s;
+inline constexpr std::chrono::milliseconds kAgentConnectTimeout = 5s;
+// Ids of answered requests, remembered to tell duplicates from strangers.
+inline constexpr std::size_t kAgentAnsweredMax = 10000;
+
+// --- Every daemon --------------------------------------------------------------------
+
+inline constexpr std::size_t kConfigBytesMax = 1 * kMiB;
+// What a log line shows of an intent, at debug level only.
+inline constexpr std::size_t kLogPrefixBytes = 64;
+// Threads of the admin HTTP server: a scraper, a prober and KEDA, with room.
+inline constexpr int kAdminThreads = 4;
+
+}  // namespace skillscale::limits
