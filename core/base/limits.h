@@ -45,6 +45,23 @@ inline constexpr std::chrono::milliseconds kProxyLinger = 1000ms;
 inline constexpr std::chrono::milliseconds kServerLinger = 5000ms;
 inline constexpr std::chrono::milliseconds kAgentLinger = 2000ms;
 inline constexpr std::chrono::milliseconds kAgentSendTimeout = 1000ms;
+// Publishers that vanish without a word must not hold descriptors of the proxy for long.
+inline constexpr std::chrono::seconds kPublisherKeepaliveIdle = 30s;
+inline constexpr std::chrono::seconds kPublisherKeepaliveInterval = 10s;
+// A proxy that vanishes without a word must be noticed by those who listen to
+// it. They send no heartbeats, so TCP has to tell: about five seconds of silence.
+inline constexpr std::chrono::seconds kProxyKeepaliveIdle = 2s;
+inline constexpr std::chrono::seconds kProxyKeepaliveInterval = 1s;
+inline constexpr int kKeepaliveProbesMax = 3;
+inline constexpr std::chrono::milliseconds kProxyUnacknowledgedMax = 5s;
+// Each proxy that a server joins costs it two sockets and two watches; far beyond any installation.
+inline constexpr int kSocketsMax = 4096;
+// One libzmq I/O thread is enough for small machines; from this many cores on a second one pays.
+inline constexpr unsigned kCoresForTwoIoThreads = 4;
+// sun_path of unix(7) without its terminating zero.
+inline constexpr std::size_t kIpcPathBytesMax = 107;
+// DNS (RFC 1035).
+inline constexpr std::size_t kHostBytesMax = 253;
 
 // --- The proxy ----------------------------------------------------------------
 

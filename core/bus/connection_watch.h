@@ -1,8 +1,8 @@
 // Tells when a connecting socket gains or loses its peer (zmq_socket_monitor(3)).
+// For sockets with one endpoint.
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <zmq.hpp>
 
 namespace skillscale {
@@ -25,6 +25,7 @@ class ConnectionWatch {
  private:
   zmq::socket_t& watched_;
   zmq::socket_t events_;
+  bool connected_ = false;
 };
 
 }  // namespace skillscale

@@ -2,7 +2,9 @@
 // to be right for its role. A socket belongs to one thread for life.
 #pragma once
 
-#include <cstdint>
+#include <chrono>
+#include <cstddef>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +14,9 @@
 #include "base/result.h"
 
 namespace skillscale {
+
+// The context of a process: one I/O thread, two from four cores on.
+zmq::context_t make_context();
 
 // "tcp://host:port", "ipc://path" or "inproc://name". The Error (invalid_config)
 // says what is wrong with `text` and what is allowed.
