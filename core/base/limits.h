@@ -30,6 +30,16 @@ inline constexpr int kPriorityDefault = 5;
 // A week: longer work belongs to a job system; also keeps time arithmetic far from overflow.
 inline constexpr std::chrono::milliseconds kTimeoutMax = 7 * 24h;
 
+// The year 2100: a deadline past it is milliseconds taken for seconds, and would
+// overflow a 64-bit count of nanoseconds not much later.
+inline constexpr double kDeadlineSecondsMax = 4102444800.0;
+// Entries of `args`, `files`, `collect` and `env` of one intent, each.
+inline constexpr std::size_t kIntentItemsMax = 1024;
+// The W3C form has 55 bytes; its later versions may be longer.
+inline constexpr std::size_t kTraceparentBytesMax = 256;
+// What an error message shows of a wrong value.
+inline constexpr std::size_t kErrorValueBytesMax = 48;
+
 // --- Sockets (measured in the design's ZeroMQ notes) ------------------------
 
 // About one second of messages at full speed; beyond it a peer is stalled.
@@ -73,16 +83,37 @@ inline constexpr std::chrono::milliseconds kStatsInterval = 1000ms;
 inline constexpr std::size_t kMembersMax = 10000;
 // A member that claims more is broken; bounds the leases table.
 inline constexpr std::uint32_t kCreditsMax = 4096;
+// Intents at one member that join runs it has already; they take no credit.
+inline constexpr std::uint32_t kJoinsMax = 4096;
+// Prefixes of plain subscribers and agents that are tracked: 100 for each of
+// 10,000 agents. libzmq's own table of the same prefixes has no bound.
+inline constexpr std::size_t kSubscriptionsMax = 1000000;
 // Hold: bytes for one topic, and for the whole proxy.
 inline constexpr std::size_t kHoldTopicBytesMax = 64 * kMiB;
 inline constexpr std::size_t kHoldBytesMax = 256 * kMiB;
 // What a held intent costs beyond its payload (bookkeeping), counted against the
 // bounds above so that a million empty intents cannot pass as free.
-inline constexpr std::size_t kHoldOverheadBytes = 512;
+inline constexpr std::size_t kHoldOverheadBytes = 1024;
 // Long enough for a scale-up from zero with an image pull.
 inline constexpr std::chrono::milliseconds kHoldTimeMax = 300s;
 // A lost intent is tried on this many members before it is called lost.
 inline constexpr std::uint32_t kAttemptsMax = 3;
+// Topics that hold intents although no server has ever joined them; the names come from strangers.
+inline constexpr std::size_t kUnservedTopicsMax = 1000;
+// An intent that ends up with this many members without any of them starting it
+// is probably what ends them.
+inline constexpr std::uint32_t kDeliveriesMax = 20;
+// An intent that a member has not started for this long goes to another member
+// that has room now: long beside any dispatch, short beside a person's patience.
+inline constexpr std::chrono::milliseconds kTakeBackAfter = 1s;
+// A group without members is remembered this long, so that a copy is kept for it.
+inline constexpr std::chrono::milliseconds kGroupMemory = 600s;
+// While intents are re-sent or cancelled, leases are indexed by address this much longer.
+inline constexpr std::chrono::milliseconds kIndexTime = 60s;
+// How often holds and leases are looked through for what has run out.
+inline constexpr std::chrono::milliseconds kSweepInterval = 100ms;
+// What a stopping proxy waits for runs in progress to answer.
+inline constexpr std::chrono::milliseconds kProxyDrainTimeout = 5s;
 // A lease without deadline ends here: the server's own maximum run time plus slack.
 inline constexpr std::chrono::milliseconds kLeaseGrace = 5s;
 // Members that lost their proxy are back within kReconnectIntervalMax; a re-sent
@@ -127,8 +158,20 @@ inline constexpr std::size_t kManifestBytesMax = 1 * kMiB;       // A SKILL.md i
 inline constexpr std::size_t kSkillNameBytesMax = 64;            // Agent Skills specification.
 inline constexpr std::size_t kSkillDescriptionCharsMax = 1024;   // Agent Skills specification.
 inline constexpr std::size_t kSkillCompatibilityCharsMax = 500;  // Agent Skills specification.
+inline constexpr std::size_t kFrontmatterBytesMax = 64 * kKiB;   // Parsed as YAML; real ones have a few hundred bytes.
+inline constexpr std::size_t kFrontmatterDepthMax = 8;           // `metadata` needs two.
+// Lenient loading takes names beyond the specification, but they stand in logs and replies.
+inline constexpr std::size_t kSkillNameBytesLenientMax = 256;
+// A folder or manifest with more to say than this is broken as a whole.
+inline constexpr std::size_t kSkillProblemsMax = 1000;
+// The kernel looks at no more of a `#!` line (BINPRM_BUF_SIZE).
+inline constexpr std::size_t kShebangBytesMax = 256;
+// What an error text lists; all of them are in `skillscale skills list`.
+inline constexpr std::size_t kSkillNamesListedMax = 20;
 // The text that is matched against the catalogue; the rest says nothing more.
 inline constexpr std::size_t kMatchTextBytesMax = 8 * kKiB;
+// Words of the text's first sentence that count; an instruction is short, what follows is data.
+inline constexpr std::size_t kMatchWordsMax = 24;
 
 // --- The agent client -------------------------------------------------------------
 
