@@ -181,6 +181,19 @@ inline constexpr std::chrono::milliseconds kAgentTimeoutDefault = 60s;
 inline constexpr std::chrono::milliseconds kAgentConnectTimeout = 5s;
 // Ids of answered requests, remembered to tell duplicates from strangers.
 inline constexpr std::size_t kAgentAnsweredMax = 10000;
+// The intents of all unanswered requests together.
+inline constexpr std::size_t kAgentPendingBytesMax = 512 * kMiB;
+// With the prefix AGENT_REPLY_ it must fit into a topic.
+inline constexpr std::size_t kAgentIdBytesMax = 116;
+// libzmq gives no sign when a full publishing socket has room again.
+inline constexpr std::chrono::milliseconds kAgentSendRetry = 2ms;
+// A --file beyond it could not travel in one message, encoded as JSON.
+inline constexpr std::size_t kCommandInputBytesMax = 15 * kMiB;
+// Proxies of one agent; each costs two connections.
+inline constexpr std::size_t kAgentProxiesMax = 16;
+// What the command reads of an answer of a proxy's HTTP port.
+inline constexpr std::size_t kHttpAnswerBytesMax = 4 * kMiB;
+inline constexpr std::chrono::milliseconds kHttpTimeout = 5s;
 
 // --- Every daemon --------------------------------------------------------------------
 

@@ -1,0 +1,206 @@
+#include "agent-client/messages.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "bus/sockets.h"
+#include "protocol/codec.h"
+#include "protocol/topic.h"
+
+namespace skillscale::agent {
+namespace {
+
+Error refuse(std::string detail) { return {ErrorCode::invalid_request, std::move(detail)}; }
+
+bool is_waiting_time(std::chrono::milliseconds time) {
+  return time >= std::chrono::milliseconds(1) && time <= limits::kTimeoutMax;
+}
+
+std::string waiting_time_text(std::string_view name, std::chrono::milliseconds time) {
+  return std::string(name) + " is " + std::to_string(time.count()) + " ms; allowed are 1 to " +
+         std::to_string(limits::kTimeoutMax.count()) + " ms (7 days)";
+}
+
+Result<void> check_times(const IntentOptions& options) {
+  if (options.timeout && !is_waiting_time(*options.timeout)) {
+    return refuse(waiting_time_text("timeout", *options.timeout));
+  }
+  if (options.run_timeout && !is_waiting_time(*options.run_timeout)) {
+    return refuse(waiting_time_text("run_timeout", *options.run_timeout));
+  }
+  return {};
+}
+
+Result<void> check_names(const IntentOptions& options) {
+  const auto too_long = [](std::string_view name, const std::string& value) {
+    return refuse(std::string(name) + " has " + std::to_string(value.size()) + " bytes; allowed are at most " +
+                  std::to_string(limits::kRequestIdBytesMax));
+  };
+  if (options.request_id.size() > limits::kRequestIdBytesMax) return too_long("request_id", options.request_id);
+  if (options.idempotency_key.size() > limits::kRequestIdBytesMax) {
+    return too_long("idempotency_key", options.idempotency_key);
+  }
+  if (!options.skill_version.empty() && options.skill.empty()) {
+    return refuse("skill_version is set without skill; name the skill too");
+  }
+  if (options.priority < 0 || options.priority > limits::kPriorityMax) {
+    return refuse("priority is " + std::to_string(options.priority) + "; allowed are 0 to 9");
+  }
+  return {};
+}
+
+// JSON carries text only.
+Result<void> check_texts(const Request& request) {
+  const IntentOptions& options = request.options;
+  const auto bad = [](std::string_view name) {
+    return refuse(std::string(name) + " is not UTF-8 text; convert it, or encode binary data as text (base64)");
+  };
+  if (!is_valid_utf8(request.intent)) return bad("the intent");
+  if (options.data && !is_valid_utf8(*options.data)) return bad("data");
+  const std::pair<std::string_view, const std::string&> fields[] = {
+      {"skill", options.skill},           {"skill_version", options.skill_version},
+      {"script", options.script},         {"idempotency_key", options.idempotency_key},
+      {"request_id", options.request_id}, {"traceparent", options.traceparent}};
+  for (const auto& [name, value] : fields) {
+    if (!is_valid_utf8(value)) return bad(name);
+  }
+  for (const std::string& argument : options.args) {
+    if (!is_valid_utf8(argument)) return bad("an element of args");
+  }
+  if (!options.input_json.empty() && !nlohmann::json::accept(options.input_json)) {
+    return refuse("input_json is not JSON");
+  }
+  return {};
+}
+
+Result<void> check_request(const Request& request) {
+  if (!is_topic(request.topic)) {
+    return refuse(
+        "\"" + to_valid_utf8(utf8_prefix(request.topic, limits::kTopicBytesMax)) +
+        "\" is not a topic; allowed are 1 to 128 letters, digits and . _ : -, beginning with a letter or digit");
+  }
+  if (auto checked = check_names(request.options); !checked) return checked;
+  if (auto checked = check_times(request.options); !checked) return checked;
+  return check_texts(request);
+}
+
+bool is_json_object(const std::string& text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  return first != std::string::npos && text[first] == '{' && nlohmann::json::accept(text);
+}
+
+Intent make_intent(const Request& request, const std::string& reply_topic, WallTime now) {
+  const IntentOptions& options = request.options;
+  Intent intent;
+  intent.address = {options.request_id, reply_topic};
+  intent.body = request.intent;
+  intent.structured = is_json_object(request.intent);
+  intent.skill = options.skill;
+  intent.skill_version = options.skill_version;
+  intent.script = options.script;
+  intent.args = options.args;
+  if (!options.input_json.empty()) intent.input_json = options.input_json;
+  // Without data the receiver finds standard input in the intent itself.
+  if (options.data) {
+    intent.stdin_data = *options.data;
+  } else if (!intent.structured) {
+    intent.stdin_data = intent.body;
+  }
+  intent.timestamp = to_epoch_seconds(now);
+  intent.timeout = options.run_timeout;
+  if (options.deadline) intent.deadline = to_epoch_seconds(*options.deadline);
+  intent.priority = options.priority;
+  intent.idempotent = options.idempotent;
+  intent.idempotency_key = options.idempotency_key;
+  intent.traceparent = options.traceparent;
+  return intent;
+}
+
+// The public mirror of a reply; `json` is set by the caller.
+Reply mirror(skillscale::Reply reply) {
+  Reply out;
+  out.request_id = std::move(reply.request_id);
+  out.success = reply.success;
+  out.content = std::move(reply.content);
+  out.error = std::move(reply.error);
+  out.code = std::move(reply.code);
+  out.skill = std::move(reply.skill);
+  out.version = std::move(reply.version);
+  out.server = std::move(reply.server);
+  out.attempt = reply.attempt;
+  if (reply.exit) {
+    out.exit_code = reply.exit->code;
+    out.exit_signal = reply.exit->signal;
+    out.run_timed_out = reply.exit->timed_out;
+  }
+  out.stderr_tail = std::move(reply.stderr_tail);
+  out.stdout_truncated = reply.truncated.out;
+  out.stderr_truncated = reply.truncated.err;
+  out.timestamp = reply.timestamp;
+  out.held_ms = reply.timing_ms.held;
+  out.queued_ms = reply.timing_ms.queued;
+  out.spawn_ms = reply.timing_ms.spawn;
+  out.run_ms = reply.timing_ms.run;
+  return out;
+}
+
+}  // namespace
+
+Result<std::string> encode_request(const Request& request, const std::string& reply_topic, WallTime now) {
+  if (auto checked = check_request(request); !checked) return checked.error();
+  std::string payload = encode_intent(make_intent(request, reply_topic, now));
+  if (payload.size() <= limits::kMessageBytesMax) return payload;
+  return Error{ErrorCode::too_large, "the intent has " + std::to_string(payload.size()) +
+                                         " bytes as JSON; a message may have at most " +
+                                         std::to_string(limits::kMessageBytesMax)};
+}
+
+Result<Reply> decode_answer(std::string_view bytes) {
+  auto decoded = decode_reply(bytes);
+  if (!decoded) return decoded.error();
+  Reply reply = mirror(std::move(*decoded));
+  reply.json = bytes;
+  return reply;
+}
+
+Reply local_reply(const std::string& request_id, ErrorCode code, std::string error, WallTime now) {
+  auto made = skillscale::Reply::failure(request_id, code, std::move(error));
+  made.timestamp = to_epoch_seconds(now);
+  std::string json = encode_reply(made);
+  Reply reply = mirror(std::move(made));
+  reply.from_client = true;
+  reply.json = std::move(json);
+  return reply;
+}
+
+Result<void> check_options(const ClientOptions& options) {
+  const auto wrong = [](std::string detail) { return Error{ErrorCode::invalid_config, std::move(detail)}; };
+  if (options.proxies.empty() || options.proxies.size() > limits::kAgentProxiesMax) {
+    return wrong("proxies has " + std::to_string(options.proxies.size()) + " elements; allowed are 1 to " +
+                 std::to_string(limits::kAgentProxiesMax));
+  }
+  for (const Proxy& proxy : options.proxies) {
+    if (auto checked = check_endpoint(proxy.publish_endpoint); !checked) return checked;
+    if (auto checked = check_endpoint(proxy.subscribe_endpoint); !checked) return checked;
+  }
+  if (options.agent_id.size() > limits::kAgentIdBytesMax || !is_topic("AGENT_REPLY_" + options.agent_id)) {
+    return wrong("agent_id is not allowed; letters, digits and . _ : - are, at most " +
+                 std::to_string(limits::kAgentIdBytesMax) + " of them");
+  }
+  if (!is_waiting_time(options.connect_timeout)) {
+    return wrong(waiting_time_text("connect_timeout", options.connect_timeout));
+  }
+  if (!is_waiting_time(options.default_timeout)) {
+    return wrong(waiting_time_text("default_timeout", options.default_timeout));
+  }
+  if (options.pending_max < 1 || options.pending_max > limits::kAgentPendingMax) {
+    return wrong("pending_max is " + std::to_string(options.pending_max) + "; allowed are 1 to " +
+                 std::to_string(limits::kAgentPendingMax));
+  }
+  return {};
+}
+
+}  // namespace skillscale::agent

@@ -1,0 +1,28 @@
+// Between the public types and the bytes of the wire. Pure.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/result.h"
+#include "skillscale/agent_client.h"
+
+namespace skillscale::agent {
+
+// The intent as JSON. Errors: invalid_request (which option, its value, what is
+// allowed), too_large.
+Result<std::string> encode_request(const Request& request, const std::string& reply_topic, WallTime now);
+
+// A final reply from the fabric. Error invalid_request when it is none.
+Result<Reply> decode_answer(std::string_view bytes);
+
+// A reply that the client makes itself.
+Reply local_reply(const std::string& request_id, ErrorCode code, std::string error, WallTime now);
+
+// Error invalid_config names the option, its value and what is allowed.
+Result<void> check_options(const ClientOptions& options);
+
+}  // namespace skillscale::agent
