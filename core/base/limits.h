@@ -145,6 +145,10 @@ inline constexpr std::size_t kStderrTailBytes = 4 * kKiB;
 // larger intents go by file.
 inline constexpr std::size_t kIntentEnvBytesMax = 64 * kKiB;
 inline constexpr std::chrono::milliseconds kDrainTimeoutDefault = 30s;
+// The stack between clone and exec: plain system calls, a few hundred bytes deep.
+inline constexpr std::size_t kAfterCloneStackBytes = 16 * kKiB;
+// One read from a child's pipe: what a pipe holds by default.
+inline constexpr std::size_t kPipeReadBytes = 64 * kKiB;
 // Answers kept for re-sent requests.
 inline constexpr std::size_t kReplyCacheBytesMax = 64 * kMiB;
 inline constexpr std::chrono::milliseconds kReplyCacheTimeMax = 10min;
@@ -202,5 +206,12 @@ inline constexpr std::size_t kConfigBytesMax = 1 * kMiB;
 inline constexpr std::size_t kLogPrefixBytes = 64;
 // Threads of the admin HTTP server: a scraper, a prober and KEDA, with room.
 inline constexpr int kAdminThreads = 4;
+// A request is one small packet. A connection that sends nothing holds a thread no longer than this,
+// so that idle strangers delay a probe but cannot keep it out.
+inline constexpr std::chrono::milliseconds kAdminRequestTimeout = 1s;
+// Request line and headers together.
+inline constexpr std::size_t kAdminRequestBytesMax = 8 * kKiB;
+// Accepted connections that wait for a thread.
+inline constexpr int kAdminConnectionsWaitingMax = 64;
 
 }  // namespace skillscale::limits

@@ -1,7 +1,6 @@
 // Starting a program and owning everything that comes of it.
 #pragma once
 
-#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,11 +33,12 @@ struct ChildSpec {
 // launched it, which must outlive it (the child dies with that thread: PR_SET_PDEATHSIG).
 class ChildProcess {
  public:
-  // clone3(CLONE_VM | CLONE_VFORK | CLONE_PIDFD), or clone() where a container
-  // answers ENOSYS; the daemon's memory is never copied. In the child: own
-  // process group, default signal dispositions and empty mask, the three pipes
-  // as descriptors 0, 1 and 2, all others closed, then execve. When any of that
-  // fails the child reports its errno: Error spawn_failed says which step.
+  // clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD) on a stack of its own: the
+  // daemon's memory is never copied, and unlike clone3() it is there in every
+  // container. In the child (os/after_clone.h): own process group, default
+  // signal dispositions and empty mask, the three pipes as descriptors 0, 1 and
+  // 2, all others closed, then execve. When any of that fails the child reports
+  // its errno: Error spawn_failed says which step.
   static Result<ChildProcess> launch(const ChildSpec& spec);
 
   ChildProcess(ChildProcess&& other) noexcept;
@@ -63,8 +63,10 @@ class ChildProcess {
 
  private:
   ChildProcess() = default;
+  std::optional<ExitStatus> wait(int options) noexcept;
+
   int pid_ = -1;
-  bool reaped_ = false;
+  bool reaped_ = true;  // Nothing to reap before launch.
   Fd pidfd_, stdin_, stdout_, stderr_;
 };
 

@@ -17,7 +17,8 @@ Shutdown Shutdown::on_signals(std::initializer_list<int> signals) {
   if (const int error = pthread_sigmask(SIG_BLOCK, &set, nullptr); error != 0) {
     throw std::system_error(error, std::generic_category(), "pthread_sigmask");
   }
-  if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+  // Whoever started us may have left SIGCHLD ignored; then no exit status would ever arrive.
+  if (std::signal(SIGPIPE, SIG_IGN) == SIG_ERR || std::signal(SIGCHLD, SIG_DFL) == SIG_ERR) {
     throw std::system_error(errno, std::generic_category(), "signal");
   }
   Fd fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));

@@ -9,7 +9,8 @@
 namespace skillscale {
 
 // Blocks the signals in the calling thread and every thread it starts later:
-// create it before the first thread. Also ignores SIGPIPE for the process.
+// create it before the first thread. Also ignores SIGPIPE for the process
+// and sets SIGCHLD to its default.
 class Shutdown {
  public:
   static Shutdown on_signals(std::initializer_list<int> signals);  // Throws std::system_error.
