@@ -60,6 +60,15 @@ struct AnnounceFrame {
   bool operator==(const AnnounceFrame&) const = default;
 };
 
+// `@l` + member name: leaving. It takes no more intents, but ends what it has
+// started, and stays subscribed until then so that its death would be seen.
+struct LeaveFrame {
+  std::string member;
+  bool operator==(const LeaveFrame&) const = default;
+};
+
+std::string encode_leave(const LeaveFrame& frame);
+std::optional<LeaveFrame> parse_leave(std::string_view bytes);
 std::string encode_start(const StartFrame& frame);
 std::string encode_give_back(const GiveBackFrame& frame);
 std::string encode_announce(const AnnounceFrame& frame);

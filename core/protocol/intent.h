@@ -36,7 +36,8 @@ struct Intent {
   // True when `body` is a JSON object (sent as one, or as a string that holds one).
   bool structured = false;
   // The text that is matched against the catalogue when no skill is named:
-  // a plain `body`, or the members `task`, `text`, `query` or `description` of an object, joined.
+  // a plain `body`, or the members `task`, `text`, `query` or `description` of an
+  // object, joined. Cut at kMatchTextBytesMax; never sent, always derived.
   std::string task;
 
   std::string skill;          // `skill` or `skill.name`, else `intent.skill`; empty: none named.
@@ -47,6 +48,7 @@ struct Intent {
   std::optional<std::string> input_json;  // `input`, as JSON text.
   // What the script reads on standard input: the field `stdin`, else
   // `intent.data` (a string as it is, other JSON as its text), else a plain `body`.
+  // An empty field `stdin` counts as not given.
   std::string stdin_data;
   std::vector<InputFile> files;
   std::vector<std::string> collect;
@@ -60,6 +62,8 @@ struct Intent {
   std::string idempotency_key;  // Empty: none. At most kRequestIdBytesMax bytes.
   bool stream = false;
   std::string traceparent;
+
+  bool operator==(const Intent&) const = default;
 };
 
 // The fields that the fabric needs when an intent has to wait or goes wrong.
@@ -70,6 +74,8 @@ struct RoutingFields {
   int priority = limits::kPriorityDefault;
   bool idempotent = false;
   std::string idempotency_key;
+
+  bool operator==(const RoutingFields&) const = default;
 };
 
 }  // namespace skillscale
