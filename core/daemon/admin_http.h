@@ -3,6 +3,7 @@
 
 #include <prometheus/registry.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -10,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/limits.h"
 #include "base/result.h"
 
 namespace skillscale {
@@ -20,21 +22,24 @@ struct HttpReply {
   std::string body;
 };
 
-// Answers on CivetWeb's own threads: handlers must be thread-safe and fast.
+// Answers on kAdminThreads threads of CivetWeb, named "admin-http": `metrics`, `ready` and handlers
+// must be thread-safe and fast. One request per connection, bounded in bytes and time. A handler that throws is a 500.
 class AdminHttp {
  public:
-  // Given what follows the route's prefix in the path (already percent-decoded).
+  // Given what follows the route in the path (already percent-decoded).
   using Handler = std::function<HttpReply(std::string_view rest)>;
 
   struct Settings {
-    std::string bind = "0.0.0.0";
-    std::uint16_t port = 0;  // 0 picks a free one.
+    std::string bind = "0.0.0.0";  // An IPv4 or IPv6 address; `*` is every IPv4 address.
+    std::uint16_t port = 0;        // 0 picks a free one.
+    std::chrono::milliseconds request_timeout = limits::kAdminRequestTimeout;
   };
 
-  // GET and HEAD only (others: 405). /metrics: Prometheus text format 0.0.4 of
-  // `registry` and process metrics (CPU seconds, resident bytes, open descriptors, start time);
-  // /healthz: 200 while the process lives; /readyz: 200 or 503 by `ready`.
-  // Error io_error names the address when it cannot be bound.
+  // Serves GET and HEAD (others: 405). A route that ends in `/` takes every path below it, the longest
+  // first; any other takes exactly its path. Unknown paths: 404 with the list of routes. /metrics: Prometheus text
+  // format 0.0.4 of `metrics` (may be null) and process metrics (CPU seconds, resident bytes, open descriptors, start
+  // time); /healthz: 200 while the process lives; /readyz: 200 or 503 by `ready`. Error invalid_config for a `bind`
+  // that is no address; io_error names the address when it cannot be bound.
   static Result<AdminHttp> start(const Settings& settings, std::shared_ptr<prometheus::Collectable> metrics,
                                  std::function<bool()> ready, std::map<std::string, Handler> routes = {});
 

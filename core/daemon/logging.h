@@ -4,40 +4,45 @@
 // secrets never in full (their size, and at debug level a prefix).
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <variant>
 
 namespace skillscale::log {
 
+// Borrows its key and its text: for the call of `write` that it stands in, not to be kept.
 struct Field {
   std::string_view key;
-  std::variant<std::string, std::int64_t, double, bool> value;
+  std::variant<std::string_view, std::int64_t, std::uint64_t, double, bool> value;
 
-  Field(std::string_view k, std::string_view v) : key(k), value(std::string(v)) {}
-  Field(std::string_view k, const std::string& v) : key(k), value(v) {}
-  Field(std::string_view k, const char* v) : key(k), value(std::string(v)) {}
+  Field(std::string_view k, std::string_view v) : key(k), value(v) {}
+  Field(std::string_view k, const std::string& v) : key(k), value(std::string_view(v)) {}
+  Field(std::string_view k, const char* v) : key(k), value(v == nullptr ? std::string_view() : std::string_view(v)) {}
   Field(std::string_view k, bool v) : key(k), value(v) {}
   Field(std::string_view k, double v) : key(k), value(v) {}
-  template <typename Integer>
-  requires std::is_integral_v<Integer> Field(std::string_view k, Integer v)
-      : key(k), value(static_cast<std::int64_t>(v)) {}
+  template <std::signed_integral Integer>
+  Field(std::string_view k, Integer v) : key(k), value(std::int64_t{v}) {}
+  template <std::unsigned_integral Integer>
+  Field(std::string_view k, Integer v) : key(k), value(std::uint64_t{v}) {}
 };
 using Fields = std::initializer_list<Field>;
 
 enum class Level { debug, info, warn, error };
 enum class Format { text, json };
 
-// Once per process, before the first line. `program` is in every JSON line.
+// Once per process. `program` is in every JSON line. Lines that are written
+// before are text at level info.
 void start(std::string_view program, Level level, Format format);
 
 bool enabled(Level level) noexcept;
 
-// Thread-safe. A text line is `TIME LEVEL message key=value ...` (values quoted where needed, control
-// characters escaped); a JSON line has time, level, program, message and one member per field.
+// Thread-safe; one line per call, never more, whatever the texts contain. A text line is
+// `TIME LEVEL message key=value ...` (values quoted where needed, control characters escaped; the level in
+// colour on a terminal, unless NO_COLOR is set); a JSON line has time, level, program, message and one member
+// per field. A line that cannot be written is dropped.
 void write(Level level, std::string_view message, Fields fields = {});
 
 inline void debug(std::string_view message, Fields fields = {}) { write(Level::debug, message, fields); }
