@@ -17,6 +17,9 @@ inline constexpr std::size_t kMiB = 1024 * kKiB;
 
 // Documents and CSV files fit; a peer that sends more is refused before parsing.
 inline constexpr std::size_t kMessageBytesMax = 16 * kMiB;
+// What a peer can make the proxy receive before its connection is cut. Above the
+// bound for messages, so that one that is somewhat too large can still be answered.
+inline constexpr std::size_t kReceivedBytesMax = 64 * kMiB;
 // Topic, payload, token and delivery facts; more frames are never legitimate.
 inline constexpr std::size_t kMessageFramesMax = 4;
 // A topic is a name, and appears in logs, metrics and URLs.
@@ -152,6 +155,19 @@ inline constexpr std::size_t kPipeReadBytes = 64 * kKiB;
 // Answers kept for re-sent requests.
 inline constexpr std::size_t kReplyCacheBytesMax = 64 * kMiB;
 inline constexpr std::chrono::milliseconds kReplyCacheTimeMax = 10min;
+// The most an operator may set for the cache above: more is a slip of the keyboard.
+inline constexpr std::size_t kReplyCacheBytesLimit = 16384 * kMiB;
+// A proxy answers a start within a round trip; a silent one must not keep a worker from the others.
+inline constexpr std::chrono::milliseconds kGrantWaitMax = 5s;
+// What a stopping server waits for the proxies to confirm that nothing more is under way to it.
+inline constexpr std::chrono::milliseconds kLeaveTimeMax = 2s;
+// Runs that one announcement names; several follow each other.
+inline constexpr std::size_t kAnnouncementRunsMax = 5000;
+// Replies that wait for room in the queue to a stalled proxy, and how soon they are tried again.
+inline constexpr std::size_t kReplyBacklogMax = 10000;
+inline constexpr std::chrono::milliseconds kReplyRetryInterval = 20ms;
+// How often gauges and caches are looked after.
+inline constexpr std::chrono::milliseconds kServerUpkeepInterval = 1s;
 
 // --- Skills ------------------------------------------------------------------------
 

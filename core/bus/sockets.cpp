@@ -14,7 +14,7 @@ int to_int(std::chrono::seconds time) { return static_cast<int>(time.count()); }
 
 // For sockets that bind: a larger message cuts off its sender before it is read into memory.
 void refuse_large_messages(zmq::socket_t& socket) {
-  socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(limits::kMessageBytesMax));
+  socket.set(zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(limits::kReceivedBytesMax));
 }
 
 // For sockets that connect.

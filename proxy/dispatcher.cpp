@@ -1,0 +1,693 @@
+#include "proxy/dispatcher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/logging.h"
+#include "protocol/codec.h"
+
+namespace skillscale {
+namespace {
+
+// True when the envelope may carry an idempotency key. Looking for these bytes
+// costs little beside the copy of the message; parsing each intent would not.
+bool mentions_key(const zmq::message_t& payload) {
+  return payload.to_string_view().find("\"idempotency_key\"") != std::string_view::npos;
+}
+
+// Reads the routing fields, once. The Error is that of decode_routing().
+Result<void> open_envelope(Delivery& delivery) {
+  if (delivery.parsed) return {};
+  auto fields = decode_routing(delivery.payload.to_string_view());
+  if (!fields) return std::move(fields).error();
+  delivery.fields = std::move(*fields);
+  delivery.parsed = true;
+  return {};
+}
+
+bool is_lost_for_good(const Lease& lease) {
+  // The run that a join waits for may have been started under an earlier lease.
+  return lease.state == Lease::State::granted || lease.joins;
+}
+
+}  // namespace
+
+Dispatcher::Dispatcher(DispatcherSettings settings, Outbox& outbox, const Subscriptions& subscriptions,
+                       const Clock& clock, std::uint64_t proxy_id)
+    : settings_(std::move(settings)),
+      outbox_(outbox),
+      subscriptions_(subscriptions),
+      clock_(clock),
+      leases_(proxy_id) {}
+
+// --- Arrival ------------------------------------------------------------------------
+
+bool Dispatcher::is_held(std::string_view topic) const {
+  return std::any_of(settings_.held_patterns.begin(), settings_.held_patterns.end(),
+                     [&](const std::string& pattern) { return matches_pattern(pattern, topic); });
+}
+
+Delivery Dispatcher::new_delivery(zmq::message_t& payload) {
+  Delivery delivery;
+  delivery.payload.copy(payload);  // Shares the bytes.
+  delivery.arrived = now();
+  return delivery;
+}
+
+bool Dispatcher::accept(std::string_view topic_name, zmq::message_t& payload, bool resent) {
+  Topic* topic = roster_.find_topic(topic_name);
+  const bool served = topic != nullptr && !topic->groups.empty();
+  if (!served) {
+    if (subscriptions_.wants(topic_name)) return false;
+    const bool may_be_intent =
+        is_topic(topic_name) && payload.to_string_view().find("reply_to") != std::string_view::npos;
+    if (!may_be_intent) return false;
+  }
+
+  Delivery delivery = new_delivery(payload);
+  if (draining_) {
+    answer(delivery, ErrorCode::draining, "the proxy is stopping; send the intent again");
+    return true;
+  }
+  if (resent) {
+    accept_resent(topic_name, std::move(delivery));
+    return true;
+  }
+  if (!served && !is_held(topic_name)) {
+    if (!open_envelope(delivery)) return false;  // No intent: a message that nobody listens to.
+    ++counters_.no_skill_server;
+    answer(delivery, ErrorCode::no_skill_server, "no skill server serves the topic " + std::string(topic_name));
+    return true;
+  }
+  if (!served) topic = roster_.add_unserved_topic(topic_name, now());
+  if (topic == nullptr) {
+    answer(delivery, ErrorCode::overloaded, "too many topics that no skill server serves");
+    return true;
+  }
+  for (const auto& [name, group] : topic->groups) {
+    Delivery copy = new_delivery(payload);
+    offer(*group, std::move(copy));
+  }
+  return true;
+}
+
+void Dispatcher::offer(Group& group, Delivery delivery) {
+  if (mentions_key(delivery.payload) && offer_to_owner_of_key(group, delivery)) return;
+  if (group.hold.empty() && lease(group, delivery)) return;
+  hold(group, std::move(delivery), false);
+}
+
+// True when the intent is on its way to the member that has used its key before, or is refused.
+bool Dispatcher::offer_to_owner_of_key(Group& group, Delivery& delivery) {
+  if (!parse(delivery)) return true;
+  const std::string& key = delivery.fields.idempotency_key;
+  if (key.empty()) return false;
+  const KnownRun* known = known_runs_.find(KnownRuns::key_of_idempotency(group.topic->name, group.name, key), now());
+  Member* owner = known == nullptr ? nullptr : roster_.find_member(known->member);
+  if (owner == nullptr) return false;
+  join_run(*owner, std::move(delivery));
+  return true;
+}
+
+bool Dispatcher::lease(Group& group, Delivery& delivery) {
+  while (Member* member = group.pick_member()) {
+    if (lease_to(*member, delivery, false)) return true;
+    member->stalled = true;
+  }
+  return false;
+}
+
+bool Dispatcher::lease_to(Member& member, Delivery& delivery, bool joins) {
+  Group& group = *member.group;
+  const Slot slot = leases_.open();
+  const DeliveryFacts facts{delivery.attempt, std::chrono::duration<double, std::milli>(delivery.held).count()};
+  if (!outbox_.dispatch(member, delivery.payload, leases_.token_of(slot), facts)) {
+    leases_.close(slot);
+    return false;
+  }
+  Lease& lease = leases_.at(slot);
+  lease.joins = joins;
+  lease.member = &member;
+  lease.group = &group;
+  lease.place_in_member = static_cast<std::uint32_t>(member.leases.size());
+  lease.leased_at = now();
+  lease.delivery = std::move(delivery);
+  ++lease.delivery.deliveries;
+  member.leases.push_back(slot);
+  ++group.counters.dispatched;
+  if (joins) {
+    ++member.joins;
+    ++group.counters.joined;
+  } else {
+    ++member.outstanding;
+    ++group.inflight;
+  }
+  if (lease.delivery.parsed && !lease.delivery.fields.idempotency_key.empty()) {
+    known_runs_.remember(
+        KnownRuns::key_of_idempotency(group.topic->name, group.name, lease.delivery.fields.idempotency_key),
+        {member.name, std::nullopt}, lease.leased_at);
+  }
+  if (indexing_) index_lease(slot);
+  return true;
+}
+
+void Dispatcher::join_run(Member& member, Delivery delivery) {
+  if (member.joins < limits::kJoinsMax && lease_to(member, delivery, true)) return;
+  ++member.group->counters.overflowed;
+  answer(delivery, ErrorCode::overloaded, "too many repeats of runs that are still going");
+}
+
+// --- Waiting ----------------------------------------------------------------------------
+
+void Dispatcher::hold(Group& group, Delivery delivery, bool front) {
+  if (!parse(delivery)) return;
+  if (draining_) {
+    answer(delivery, ErrorCode::draining, "the proxy is stopping; send the intent again");
+    return;
+  }
+  if (is_past_deadline(delivery)) {
+    ++group.counters.expired;
+    answer(delivery, ErrorCode::expired, "the deadline passed before a skill server had room");
+    return;
+  }
+  if (group.members.empty() && !is_held(group.topic->name)) {
+    ++counters_.no_skill_server;
+    answer(delivery, ErrorCode::no_skill_server, "no skill server serves the topic " + group.topic->name);
+    return;
+  }
+  const std::size_t cost = Hold::cost_of(delivery);
+  if (group.hold.bytes() + cost > settings_.hold_topic_bytes_max || held_bytes_ + cost > settings_.hold_bytes_max) {
+    ++group.counters.overflowed;
+    answer(delivery, ErrorCode::overloaded, "too much is waiting for the topic " + group.topic->name);
+    return;
+  }
+  // A received message pins its whole receive buffer: keep a copy of the bytes alone.
+  delivery.payload = zmq::message_t(delivery.payload.data(), delivery.payload.size());
+  delivery.waiting_since = now();
+  Expiry expiry{delivery.arrived + settings_.hold_max, ErrorCode::no_capacity};
+  if (delivery.fields.deadline) {
+    const auto left = std::chrono::duration<double>(*delivery.fields.deadline - to_epoch_seconds(clock_.wall_now()));
+    if (left < settings_.hold_max) {
+      const SteadyTime at = now() + std::chrono::duration_cast<std::chrono::nanoseconds>(left);
+      if (at < expiry.at) expiry = {at, ErrorCode::expired};
+    }
+  }
+  held_bytes_ += cost;
+  ++group.counters.held;
+  group.hold.push(std::move(delivery), expiry, front);
+}
+
+void Dispatcher::pump(Group& group) {
+  while (!group.hold.empty()) {
+    Member* member = group.pick_member();
+    if (member == nullptr) return;
+    Delivery delivery = *group.hold.pop();
+    held_bytes_ -= Hold::cost_of(delivery);
+    const auto waited = now() - delivery.waiting_since;
+    delivery.held += waited;
+    group.counters.time_held.observe(waited);
+    if (is_past_deadline(delivery)) {
+      ++group.counters.expired;
+      answer(delivery, ErrorCode::expired, "the deadline passed before a skill server had room");
+      continue;
+    }
+    if (!delivery.fields.idempotency_key.empty() && offer_to_owner_of_key(group, delivery)) continue;
+    if (lease_to(*member, delivery, false)) continue;
+    member->stalled = true;
+    hold(group, std::move(delivery), true);
+  }
+}
+
+// --- The life of a lease --------------------------------------------------------------------
+
+bool Dispatcher::finish(std::string_view token, std::string_view reply_to) {
+  const auto slot = leases_.find(token);
+  if (!slot) {
+    ++counters_.stale_tokens;
+    return false;
+  }
+  Lease& lease = leases_.at(*slot);
+  Group& group = *lease.group;
+  lease.member->unresponsive = false;
+  const bool live = lease.state != Lease::State::revoked;
+  if (live) {
+    ++group.counters.completed;
+    group.counters.time_leased.observe(now() - lease.leased_at);
+    // Nobody is there to receive the reply: the agent may come back and ask again.
+    if (!subscriptions_.wants(reply_to) && open_envelope(lease.delivery)) {
+      known_runs_.remember(KnownRuns::key_of_request(lease.delivery.fields.address), {lease.member->name, std::nullopt},
+                           now());
+    }
+  } else {
+    ++counters_.late_replies;
+  }
+  release(*slot);
+  pump(group);
+  return live;
+}
+
+void Dispatcher::start(const StartFrame& frame) {
+  const auto slot = leases_.find(frame.token);
+  if (!slot || leases_.at(*slot).state != Lease::State::leased) {
+    ++counters_.stale_tokens;
+    return;
+  }
+  Lease& lease = leases_.at(*slot);
+  lease.member->unresponsive = false;
+  if (!frame.idempotent && !outbox_.control(*lease.member, kGoFrame, leases_.token_of(*slot))) {
+    // Without the grant it will not start, so another member may have it.
+    Group& group = *lease.group;
+    redeliver(group, revoke(*slot));
+    return;
+  }
+  lease.state = Lease::State::granted;
+  lease.idempotent = frame.idempotent;
+  lease.deadline = now() + std::min<std::chrono::milliseconds>(frame.timeout, limits::kTimeoutMax) +
+                   limits::kKillGrace + limits::kLeaseGrace;
+}
+
+void Dispatcher::give_back(const GiveBackFrame& frame) {
+  const auto slot = leases_.find(frame.token);
+  if (!slot) {
+    ++counters_.stale_tokens;
+    return;
+  }
+  Lease& lease = leases_.at(*slot);
+  Group& group = *lease.group;
+  const bool live = lease.state != Lease::State::revoked;
+  Delivery delivery = std::move(lease.delivery);
+  forget_address(*slot);
+  release(*slot);
+  if (live) {
+    ++group.counters.given_back;
+    redeliver(group, std::move(delivery));
+  }
+  pump(group);
+}
+
+void Dispatcher::release(Slot slot) {
+  Lease& lease = leases_.at(slot);
+  Member& member = *lease.member;
+  if (lease.joins) {
+    --member.joins;
+  } else {
+    --member.outstanding;
+    if (lease.state != Lease::State::revoked) --lease.group->inflight;
+  }
+  forget_address(slot);
+  const Slot last = member.leases.back();
+  member.leases[lease.place_in_member] = last;
+  leases_.at(last).place_in_member = lease.place_in_member;
+  member.leases.pop_back();
+  leases_.close(slot);
+}
+
+// The agent has been answered, or will be through another lease; the member keeps the credit taken until
+// it says that it is done with the intent.
+Delivery Dispatcher::revoke(Slot slot) {
+  Lease& lease = leases_.at(slot);
+  forget_address(slot);
+  if (!lease.joins) --lease.group->inflight;
+  lease.state = Lease::State::revoked;
+  outbox_.control(*lease.member, kCancelFrame, leases_.token_of(slot));
+  return std::exchange(lease.delivery, Delivery{});
+}
+
+void Dispatcher::redeliver(Group& group, Delivery delivery) {
+  if (delivery.deliveries >= limits::kDeliveriesMax) {
+    ++group.counters.worker_lost;
+    answer(delivery, ErrorCode::worker_lost, "every skill server that got the intent was lost before it started it");
+    return;
+  }
+  ++group.counters.redelivered;
+  if (group.hold.empty() && !draining_ && lease(group, delivery)) return;
+  hold(group, std::move(delivery), true);
+  pump(group);
+}
+
+// --- Members --------------------------------------------------------------------------------
+
+void Dispatcher::join(const std::string& member_name) {
+  Member* member = roster_.join(member_name, now());
+  if (member == nullptr) {
+    ++counters_.refused_members;
+    log::warn("member refused: too many members, or a malformed name", {{"member", member_name}});
+    return;
+  }
+  if (member->connections == 1) {
+    log::info("member joined", {{"topic", member->parts.topic},
+                                {"group", member->parts.group},
+                                {"instance", member->parts.instance},
+                                {"credits", member->parts.credits}});
+  }
+  pump(*member->group);
+}
+
+void Dispatcher::stop_dispatch(const LeaveFrame& frame) {
+  Member* member = roster_.find_member(frame.member);
+  if (member == nullptr) return;
+  member->leaving = true;
+  log::info("member is draining", {{"topic", member->parts.topic}, {"instance", member->parts.instance}});
+}
+
+void Dispatcher::leave(std::string_view member_name) {
+  Member* member = roster_.find_member(member_name);
+  if (member == nullptr || --member->connections > 0) return;
+  Group& group = *member->group;
+  log::info("member left", {{"topic", member->parts.topic},
+                            {"group", member->parts.group},
+                            {"instance", member->parts.instance},
+                            {"leases", member->leases.size()}});
+  member->leaving = true;  // Nothing that it loses may come back to it.
+  while (!member->leases.empty()) lose(member->leases.back());
+  roster_.remove(*member, now());
+  pump(group);
+}
+
+void Dispatcher::lose(Slot slot) {
+  Lease& lease = leases_.at(slot);
+  Group& group = *lease.group;
+  if (lease.state == Lease::State::revoked) {
+    release(slot);
+    return;
+  }
+  const bool may_have_run = is_lost_for_good(lease);
+  const bool idempotent_skill = lease.idempotent;
+  Delivery delivery = std::move(lease.delivery);
+  forget_address(slot);
+  release(slot);
+  if (!may_have_run) {
+    redeliver(group, std::move(delivery));
+    return;
+  }
+  if (!parse(delivery)) return;
+  const bool may_repeat = idempotent_skill || delivery.fields.idempotent;
+  if (may_repeat && delivery.attempt < settings_.attempts_max) {
+    ++delivery.attempt;
+    redeliver(group, std::move(delivery));
+    return;
+  }
+  ++group.counters.worker_lost;
+  log::warn("intent lost with its skill server", {{"request_id", delivery.fields.address.request_id},
+                                                  {"topic", group.topic->name},
+                                                  {"attempt", delivery.attempt}});
+  answer(delivery, ErrorCode::worker_lost,
+         may_repeat ? "the skill servers of every attempt were lost while they ran the skill"
+                    : "the skill server was lost while it ran the skill; whether it took effect is unknown");
+}
+
+// --- Intents that are sent again ---------------------------------------------------------------
+
+void Dispatcher::accept_resent(std::string_view topic_name, Delivery delivery) {
+  ++counters_.resent;
+  if (!parse(delivery)) return;
+  const ReturnAddress& address = delivery.fields.address;
+  index_leases();
+  Topic* topic = roster_.find_topic(topic_name);
+  const bool waiting =
+      topic != nullptr && (topic->settling.contains(address) ||
+                           std::any_of(topic->groups.begin(), topic->groups.end(),
+                                       [&](const auto& entry) { return entry.second->hold.contains(address); }));
+  if (waiting || !leases_of(address).empty()) {
+    ++counters_.resent_known;
+    return;
+  }
+  const std::string key = KnownRuns::key_of_request(address);
+  if (const KnownRun* known = known_runs_.find(key, now())) {
+    if (known->answer) {
+      const Reply reply = *known->answer;
+      outbox_.answer(address.reply_to, reply);
+      return;
+    }
+    if (Member* member = roster_.find_member(known->member)) {
+      join_run(*member, std::move(delivery));
+      return;
+    }
+    known_runs_.forget(key);
+  }
+  if (topic == nullptr || topic->groups.empty()) topic = roster_.add_unserved_topic(topic_name, now());
+  const std::size_t cost = Hold::cost_of(delivery);
+  if (topic == nullptr || topic->settling.bytes() + cost > settings_.hold_topic_bytes_max ||
+      held_bytes_ + cost > settings_.hold_bytes_max) {
+    answer(delivery, ErrorCode::overloaded, "too much is waiting for the topic " + std::string(topic_name));
+    return;
+  }
+  delivery.payload = zmq::message_t(delivery.payload.data(), delivery.payload.size());
+  delivery.waiting_since = now();
+  held_bytes_ += cost;
+  topic->settling.push(std::move(delivery), {now() + limits::kResendSettleTime, ErrorCode::no_capacity});
+}
+
+void Dispatcher::settle_done(Topic& topic, Delivery delivery) {
+  delivery.held += now() - delivery.waiting_since;
+  if (topic.groups.empty()) {
+    // Its only group was forgotten meanwhile.
+    answer(delivery, ErrorCode::no_skill_server, "no skill server serves the topic " + topic.name);
+    return;
+  }
+  for (const auto& [name, group] : topic.groups) {
+    Delivery copy = new_delivery(delivery.payload);
+    copy.fields = delivery.fields;
+    copy.parsed = true;
+    copy.arrived = delivery.arrived;
+    copy.held = delivery.held;
+    offer(*group, std::move(copy));
+  }
+}
+
+void Dispatcher::announce(const AnnounceFrame& frame) {
+  Member* member = roster_.find_member(frame.member);
+  if (member == nullptr) {
+    ++counters_.stale_tokens;
+    return;
+  }
+  Topic& topic = *member->group->topic;
+  for (const AnnounceFrame::Run& run : frame.runs) {
+    if (run.topic != topic.name) continue;
+    known_runs_.remember(KnownRuns::key_of_request(run.address), {member->name, std::nullopt}, now());
+    if (!run.idempotency_key.empty()) {
+      known_runs_.remember(KnownRuns::key_of_idempotency(topic.name, member->group->name, run.idempotency_key),
+                           {member->name, std::nullopt}, now());
+    }
+    if (auto delivery = topic.settling.remove(run.address)) {
+      held_bytes_ -= Hold::cost_of(*delivery);
+      delivery->held += now() - delivery->waiting_since;
+      join_run(*member, std::move(*delivery));
+    }
+  }
+}
+
+// --- Cancelling ------------------------------------------------------------------------------------
+
+void Dispatcher::cancel(const ReturnAddress& address) {
+  if (cancel_waiting(address)) return;
+  index_leases();
+  const std::vector<Slot> slots = leases_of(address);
+  if (slots.empty()) ++counters_.unknown_cancels;
+  for (const Slot slot : slots) cancel_lease(slot, address);
+}
+
+bool Dispatcher::cancel_waiting(const ReturnAddress& address) {
+  bool found = false;
+  const auto take = [&](Hold& hold) {
+    auto delivery = hold.remove(address);
+    if (!delivery) return false;
+    held_bytes_ -= Hold::cost_of(*delivery);
+    if (!found) answer(*delivery, ErrorCode::cancelled, "cancelled before it was started");
+    found = true;
+    return true;
+  };
+  for (const auto& [name, topic] : roster_.topics()) {
+    take(topic->settling);
+    for (const auto& [group_name, group] : topic->groups) {
+      if (take(group->hold)) ++group->counters.cancelled;
+    }
+  }
+  return found;
+}
+
+void Dispatcher::cancel_lease(Slot slot, const ReturnAddress& address) {
+  Lease& lease = leases_.at(slot);
+  ++lease.group->counters.cancelled;
+  log::info("cancel", {{"request_id", address.request_id}, {"topic", lease.group->topic->name}});
+  if (is_lost_for_good(lease)) {
+    // It may be running: the member stops it and answers.
+    outbox_.control(*lease.member, kCancelFrame, leases_.token_of(slot));
+    return;
+  }
+  Delivery delivery = revoke(slot);
+  answer(delivery, ErrorCode::cancelled, "cancelled before it was started");
+}
+
+void Dispatcher::index_lease(Slot slot) {
+  Lease& lease = leases_.at(slot);
+  if (lease.state != Lease::State::leased && lease.state != Lease::State::granted) return;
+  if (!open_envelope(lease.delivery)) return;  // The member will say so in its reply.
+  lease_of_address_.emplace(address_key(lease.delivery.fields.address), slot);
+}
+
+void Dispatcher::index_leases() {
+  index_until_ = now() + limits::kIndexTime;
+  if (indexing_) return;
+  indexing_ = true;
+  for (Slot slot = 0; slot < leases_.slots(); ++slot) index_lease(slot);
+}
+
+void Dispatcher::forget_address(Slot slot) {
+  const Lease& lease = leases_.at(slot);
+  if (!indexing_ || !lease.delivery.parsed) return;
+  auto [begin, end] = lease_of_address_.equal_range(address_key(lease.delivery.fields.address));
+  const auto found = std::find_if(begin, end, [&](const auto& entry) { return entry.second == slot; });
+  if (found != end) lease_of_address_.erase(found);
+}
+
+std::vector<Dispatcher::Slot> Dispatcher::leases_of(const ReturnAddress& address) {
+  std::vector<Slot> slots;
+  const auto [begin, end] = lease_of_address_.equal_range(address_key(address));
+  for (auto entry = begin; entry != end; ++entry) slots.push_back(entry->second);
+  return slots;
+}
+
+// --- Time ---------------------------------------------------------------------------------------------
+
+void Dispatcher::sweep() {
+  const SteadyTime time = now();
+  if (indexing_ && time > index_until_) {
+    indexing_ = false;
+    lease_of_address_.clear();
+  }
+  for (const auto& [name, topic] : roster_.topics()) {
+    for (const auto& [group_name, group] : topic->groups) {
+      for (Member* member : group->members) member->stalled = false;
+      for (auto& [delivery, code] : group->hold.remove_expired(time)) {
+        held_bytes_ -= Hold::cost_of(delivery);
+        delivery.held += time - delivery.waiting_since;
+        ++group->counters.expired;
+        answer(delivery, code,
+               code == ErrorCode::expired ? "the deadline passed before a skill server had room"
+                                          : "no skill server had room in time");
+      }
+      pump(*group);
+    }
+    for (auto& [delivery, code] : topic->settling.remove_expired(time)) {
+      held_bytes_ -= Hold::cost_of(delivery);
+      settle_done(*topic, std::move(delivery));
+    }
+  }
+  sweep_leases();
+  roster_.forget_empty(time);
+}
+
+void Dispatcher::sweep_leases() {
+  const SteadyTime time = now();
+  for (Slot slot = 0; slot < leases_.slots(); ++slot) sweep_lease(slot, time);
+}
+
+void Dispatcher::sweep_lease(Slot slot, SteadyTime time) {
+  Lease& lease = leases_.at(slot);
+  Group* group = lease.group;
+  if (lease.state == Lease::State::granted && time > lease.deadline) {
+    Delivery delivery = revoke(slot);
+    ++group->counters.timed_out;
+    mark_unresponsive(*lease.member, delivery.parsed ? delivery.fields.address.request_id : "");
+    answer(delivery, ErrorCode::timed_out, "the skill server did not answer in time");
+    return;
+  }
+  if (lease.state != Lease::State::leased || lease.joins || time - lease.leased_at < limits::kTakeBackAfter) return;
+
+  if (!lease.delivery.parsed && open_envelope(lease.delivery) && indexing_) index_lease(slot);
+  const bool past_deadline = is_past_deadline(lease.delivery);
+  if (past_deadline || time - lease.delivery.arrived > settings_.hold_max) {
+    Delivery delivery = revoke(slot);
+    ++group->counters.expired;
+    mark_unresponsive(*lease.member, delivery.fields.address.request_id);
+    answer(delivery, past_deadline ? ErrorCode::expired : ErrorCode::no_capacity,
+           "the skill server did not start the intent in time");
+  } else if (group->hold.empty() && group->has_room_besides(lease.member)) {
+    ++group->counters.taken_back;
+    redeliver(*group, revoke(slot));
+  }
+}
+
+void Dispatcher::mark_unresponsive(Member& member, std::string_view request_id) {
+  if (member.unresponsive) return;
+  member.unresponsive = true;
+  ++counters_.unresponsive;
+  log::warn("member does not answer",
+            {{"request_id", request_id}, {"topic", member.parts.topic}, {"instance", member.parts.instance}});
+}
+
+std::size_t Dispatcher::runs_in_progress() {
+  std::size_t runs = 0;
+  for (Slot slot = 0; slot < leases_.slots(); ++slot) {
+    const Lease& lease = leases_.at(slot);
+    const bool live = lease.state == Lease::State::granted || (lease.state == Lease::State::leased && lease.joins);
+    runs += live ? 1 : 0;
+  }
+  return runs;
+}
+
+void Dispatcher::drain() {
+  draining_ = true;
+  const auto refuse = [this](Delivery delivery) {
+    answer(delivery, ErrorCode::draining, "the proxy is stopping; send the intent again");
+  };
+  for (const auto& [name, topic] : roster_.topics()) {
+    for (Delivery& delivery : topic->settling.remove_all()) refuse(std::move(delivery));
+    for (const auto& [group_name, group] : topic->groups) {
+      for (Delivery& delivery : group->hold.remove_all()) refuse(std::move(delivery));
+    }
+  }
+  held_bytes_ = 0;
+  for (Slot slot = 0; slot < leases_.slots(); ++slot) {
+    if (leases_.at(slot).state == Lease::State::leased && !leases_.at(slot).joins) refuse(revoke(slot));
+  }
+}
+
+// --- Answers ----------------------------------------------------------------------------------------------
+
+bool Dispatcher::parse(Delivery& delivery) {
+  const auto opened = open_envelope(delivery);
+  if (!opened) refuse_malformed(delivery, opened.error());
+  return bool(opened);
+}
+
+void Dispatcher::refuse(zmq::message_t& payload, const Error& error) {
+  Delivery delivery = new_delivery(payload);
+  refuse_malformed(delivery, error);
+}
+
+void Dispatcher::refuse_malformed(Delivery& delivery, const Error& error) {
+  ++counters_.malformed;
+  const auto address = find_return_address(delivery.payload.to_string_view());
+  log::warn("malformed intent", {{"request_id", address ? address->request_id : ""},
+                                 {"bytes", delivery.payload.size()},
+                                 {"error", error.detail}});
+  if (!address) return;
+  delivery.fields.address = *address;
+  delivery.parsed = true;
+  answer(delivery, error.code, error.detail);
+}
+
+void Dispatcher::answer(Delivery& delivery, ErrorCode code, std::string text) {
+  if (!parse(delivery)) return;
+  const ReturnAddress& address = delivery.fields.address;
+  Reply reply = Reply::failure(address.request_id, code, std::move(text));
+  reply.timestamp = to_epoch_seconds(clock_.wall_now());
+  reply.server = "proxy";
+  reply.attempt = delivery.attempt;
+  if (delivery.held.count() > 0) {
+    reply.timing_ms.held = std::chrono::duration<double, std::milli>(delivery.held).count();
+  }
+  log::debug("answered by the proxy", {{"request_id", address.request_id}, {"code", name_of(code)}});
+  if (!subscriptions_.wants(address.reply_to)) {
+    known_runs_.remember(KnownRuns::key_of_request(address), {"", reply}, now());
+  }
+  outbox_.answer(address.reply_to, reply);
+}
+
+bool Dispatcher::is_past_deadline(const Delivery& delivery) const {
+  return delivery.parsed && delivery.fields.deadline && to_epoch_seconds(clock_.wall_now()) > *delivery.fields.deadline;
+}
+
+}  // namespace skillscale
