@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,7 +42,7 @@ struct ScanResult {
   Problems problems;
 };
 
-// `unknown skill "x", did you mean "y"?; this server has: a, b, c`.
+// `unknown skill "x"; this server has: a, b, c; did you mean "a"?`
 std::string unknown_skill_text(const Catalogue& catalogue, std::string_view name);
 
 // `this server has: a, b, c and 12 more`, or that there are none.

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace skillscale {
@@ -24,6 +25,13 @@ using Problems = std::vector<Problem>;
 
 // True when one of them is an error.
 bool has_error(const Problems& problems) noexcept;
+
+// Appends `problem`, its message made printable. Past kSkillProblemsMax nothing is
+// appended any more; the last one then says so.
+void report(Problems& problems, Problem problem);
+
+// A foreign text as it stands in a message: quoted, printable, cut when long.
+std::string in_quotes(std::string_view text);
 
 // "skills/a/SKILL.md:3: warning: ...", as compilers write it.
 std::string to_text(const Problem& problem);
