@@ -49,7 +49,7 @@ struct ClientOptions {
   std::vector<Proxy> proxies = {Proxy{}};
   // The reply topic is AGENT_REPLY_<agent_id>. Letters, digits and `._:-`, at most 116 bytes, unique among all
   // agents. Empty: 32 random hex digits. A set id lets an agent that was restarted receive what is still running.
-  std::string agent_id;
+  std::string agent_id{};
   // An intent that no proxy could take for this long ends with `unreachable`. 1 ms .. 7 days.
   std::chrono::milliseconds connect_timeout{5'000};
   // How long to wait for the final reply, where IntentOptions::timeout is not set. 1 ms .. 7 days.
@@ -61,33 +61,33 @@ struct ClientOptions {
 };
 
 struct IntentOptions {
-  std::string skill;          // Empty: the skill server matches the text against its skills.
-  std::string skill_version;  // Empty: any. Needs `skill`.
+  std::string skill{};          // Empty: the skill server matches the text against its skills.
+  std::string skill_version{};  // Empty: any. Needs `skill`.
   // What the script reads on standard input. Not set: the intent's text.
-  std::optional<std::string> data;
-  std::string script;             // A script of the skill; empty: its default.
-  std::vector<std::string> args;  // The script's arguments.
-  std::string input_json;         // Structured input, as JSON text. Empty: none.
+  std::optional<std::string> data{};
+  std::string script{};             // A script of the skill; empty: its default.
+  std::vector<std::string> args{};  // The script's arguments.
+  std::string input_json{};         // Structured input, as JSON text. Empty: none.
   // How long to wait for the final reply; then the request ends with `no_answer` and is cancelled. 1 ms .. 7 days.
-  std::optional<std::chrono::milliseconds> timeout;
+  std::optional<std::chrono::milliseconds> timeout{};
   // How long the run itself may take, at most the server's own maximum. Not set: the skill's or server's default.
-  std::optional<std::chrono::milliseconds> run_timeout;
+  std::optional<std::chrono::milliseconds> run_timeout{};
   // An intent that has not been started by then never is: it ends with `expired`.
-  std::optional<std::chrono::system_clock::time_point> deadline;
+  std::optional<std::chrono::system_clock::time_point> deadline{};
   int priority = 5;         // 0 .. 9; 9 is dispatched first where intents have to wait.
   bool idempotent = false;  // May run again when its server dies in the middle; else that is `worker_lost`.
   // At most 128 bytes. A repeat with the same key and the same content joins the run or gets its stored reply.
-  std::string idempotency_key;
-  std::string traceparent;  // W3C trace context, passed on.
-  std::string request_id;   // 1 .. 128 bytes, unique per agent. Empty: 32 random hex digits.
+  std::string idempotency_key{};
+  std::string traceparent{};  // W3C trace context, passed on.
+  std::string request_id{};   // 1 .. 128 bytes, unique per agent. Empty: 32 random hex digits.
 };
 
 // Text for people and plain skills, or the text of a JSON object for skills that
 // take one. `topic` is the name that skill servers serve, as TOPIC_CODE_ANALYSIS.
 struct Request {
-  std::string topic;
-  std::string intent;
-  IntentOptions options;
+  std::string topic{};
+  std::string intent{};
+  IntentOptions options{};
 };
 
 // How one request ended.
