@@ -381,14 +381,15 @@ void take_outcome(JsonFields& fields, Reply& reply) {
 }
 
 void take_exit(JsonFields& fields, Reply& reply) {
-  auto exit = take_object(fields, "exit", kExitFields);
-  if (!exit) return;
+  auto object = take_object(fields, "exit", kExitFields);
+  if (!object) return;
   constexpr int kMax = std::numeric_limits<int>::max();
-  reply.exit.emplace();
-  if (const auto code = exit->integer("code", -kMax, kMax)) reply.exit->code = static_cast<int>(*code);
-  if (const auto signal = exit->integer("signal", 0, kMax)) reply.exit->signal = static_cast<int>(*signal);
-  reply.exit->timed_out = exit->flag("timed_out");
-  if (exit->error()) fields.refuse(*exit->error());
+  Reply::Exit exit;
+  if (const auto code = object->integer("code", -kMax, kMax)) exit.code = static_cast<int>(*code);
+  if (const auto signal = object->integer("signal", 0, kMax)) exit.signal = static_cast<int>(*signal);
+  exit.timed_out = object->flag("timed_out");
+  reply.exit = exit;
+  if (object->error()) fields.refuse(*object->error());
 }
 
 void take_truncated(JsonFields& fields, Reply& reply) {

@@ -17,6 +17,7 @@ namespace skillscale {
 namespace {
 
 constexpr std::string_view kSpace = " \t\r\n";
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 class Scanner {
  public:
@@ -83,17 +84,24 @@ std::optional<std::string> unquote(std::string_view quoted) {
   return done ? text : std::nullopt;
 }
 
+// A name may be spelled with escapes; hardly any is, so they are not all parsed.
+bool is_named(std::string_view quoted, std::string_view name) {
+  if (quoted.find('\\') != std::string_view::npos) return unquote(quoted) == name;
+  return quoted.size() == name.size() + 2 && quoted.substr(1, name.size()) == name;
+}
+
 }  // namespace
 
 std::optional<ReturnAddress> find_return_address(std::string_view bytes) {
+  if (bytes.starts_with(kByteOrderMark)) bytes.remove_prefix(kByteOrderMark.size());
   const std::size_t begin = bytes.find_first_not_of(kSpace);
   if (begin == std::string_view::npos || bytes[begin] != '{') return std::nullopt;
   ReturnAddress address;
   Scanner scanner(bytes.substr(begin));
   std::string_view key;
   while (scanner.next_member(key)) {
-    const bool is_id = key == "\"request_id\"";
-    if (!is_id && key != "\"reply_to\"") continue;
+    const bool is_id = is_named(key, "request_id");
+    if (!is_id && !is_named(key, "reply_to")) continue;
     auto value = unquote(scanner.take_string_value());
     if (!value) continue;
     if (is_id && is_request_id(*value)) address.request_id = std::move(*value);

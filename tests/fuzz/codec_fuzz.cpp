@@ -1,0 +1,52 @@
+// Any bytes through every decoder of the wire. What is accepted must mean the
+// same after it was encoded again.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/check.h"
+#include "protocol/codec.h"
+#include "protocol/fabric.h"
+
+namespace {
+
+using namespace skillscale;
+
+void check_intent(std::string_view bytes) {
+  const auto intent = decode_intent(bytes);
+  const auto routing = decode_routing(bytes);
+  const auto address = find_return_address(bytes);
+  if (!intent) return;
+  const auto again = decode_intent(encode_intent(*intent));
+  SK_CHECK(again && *again == *intent);
+  SK_CHECK(routing && routing->address == intent->address && routing->priority == intent->priority);
+  SK_CHECK(address == intent->address);
+}
+
+void check_reply(std::string_view bytes) {
+  const auto reply = decode_reply(bytes);
+  if (!reply) return;
+  const auto again = decode_reply(encode_reply(*reply));
+  SK_CHECK(again && *again == *reply);
+}
+
+void check_frames(std::string_view bytes) {
+  if (const auto frame = parse_start(bytes)) SK_CHECK(encode_start(*frame) == bytes);
+  if (const auto frame = parse_give_back(bytes)) SK_CHECK(encode_give_back(*frame) == bytes);
+  if (const auto frame = parse_leave(bytes)) SK_CHECK(encode_leave(*frame) == bytes);
+  if (const auto frame = parse_announce(bytes)) SK_CHECK(parse_announce(encode_announce(*frame)) == frame);
+  if (const auto facts = parse_delivery_facts(bytes))
+    SK_CHECK(parse_delivery_facts(encode_delivery_facts(*facts)) == facts);
+  if (const auto address = parse_cancel(bytes)) SK_CHECK(parse_cancel(encode_cancel(*address)) == address);
+  if (const auto token = parse_token(bytes)) SK_CHECK(encode_token(*token) == bytes);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  check_intent(bytes);
+  check_reply(bytes);
+  check_frames(bytes);
+  return 0;
+}

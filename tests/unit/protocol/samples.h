@@ -1,0 +1,89 @@
+// Values that several tests of this folder encode and decode.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "protocol/codec.h"
+
+namespace skillscale {
+
+// As decode_intent() makes them: what is derived from the body is filled in.
+inline Intent minimal_intent() {
+  Intent intent;
+  intent.address = {"6f1a0c52", "AGENT_REPLY_0f8e7d6c5b4a39281706f5e4d3c2b1a0"};
+  intent.body = "Summarise the attached report";
+  intent.task = intent.body;
+  intent.stdin_data = intent.body;
+  return intent;
+}
+
+inline Intent structured_intent() {
+  Intent intent = minimal_intent();
+  intent.body = R"({"skill": "csv-analyzer", "data": "name,age\nZoë,41\n"})";
+  intent.structured = true;
+  intent.task.clear();
+  intent.skill = "csv-analyzer";
+  intent.stdin_data = "name,age\nZoë,41\n";
+  return intent;
+}
+
+inline Intent full_intent() {
+  Intent intent = minimal_intent();
+  intent.skill = "text-summarizer";
+  intent.skill_version = "1.2.0";
+  intent.script = "scripts/summarise.py";
+  intent.args = {"--sentences", "3"};
+  intent.input_json = R"({"ratio":0.25})";
+  intent.stdin_data = "Line one.\nLine \"two\".\t\x01";
+  intent.files = {{"report.txt", "Größe"}, {"logo.bin", std::string("\x00\xff", 2)}};
+  intent.collect = {"*.md"};
+  intent.env = {{"API_TOKEN", "secret"}};
+  intent.timestamp = 1763694249.125;
+  intent.timeout = std::chrono::milliseconds(1500);
+  intent.deadline = 1763694300;
+  intent.priority = 9;
+  intent.idempotent = true;
+  intent.idempotency_key = "order-17";
+  intent.stream = true;
+  intent.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  return intent;
+}
+
+inline Reply success_reply() {
+  Reply reply;
+  reply.request_id = "6f1a0c52";
+  reply.success = true;
+  reply.content = "## Summary\n\nAll is well.\n";
+  reply.timestamp = 1763694249.5;
+  reply.skill = "text-summarizer";
+  reply.version = "1.2.0";
+  reply.server = "c0ffee00c0ffee00c0ffee00c0ffee00";
+  reply.exit = Reply::Exit{0, std::nullopt, false};
+  reply.timing_ms = {std::nullopt, 0.25, 0.5, 12.75};
+  return reply;
+}
+
+inline Reply timed_out_reply() {
+  Reply reply = success_reply();
+  reply.success = false;
+  reply.content = "half a li";
+  reply.error = "the skill did not end within 1500 ms";
+  reply.code = "timed_out";
+  reply.exit = Reply::Exit{std::nullopt, 9, true};
+  reply.stderr_tail = "working\n";
+  reply.truncated = {true, false};
+  reply.timing_ms.held = 100;
+  reply.attempt = 2;
+  return reply;
+}
+
+inline std::vector<Intent> sample_intents() { return {minimal_intent(), structured_intent(), full_intent()}; }
+
+inline std::vector<Reply> sample_replies() {
+  Reply refused = Reply::failure("6f1a0c52", ErrorCode::no_skill_server, "no skill server serves TOPIC_X");
+  refused.timestamp = 1763694249.5;
+  return {success_reply(), timed_out_reply(), refused};
+}
+
+}  // namespace skillscale
