@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 constexpr std::string_view kFence = "---";
-constexpr std::string_view kBlanks = " \t\r";
+constexpr std::string_view kBlanks = " \t\r\n";
 
 std::string_view without_trailing_blanks(std::string_view text) {
   const std::size_t last = text.find_last_not_of(kBlanks);
@@ -171,8 +171,8 @@ std::string_view take_continuation(std::string_view& rest, std::size_t indent) {
   while (!rest.empty()) {
     std::string_view after = rest;
     const std::string_view line = take_line(after);
-    const std::size_t text = line.find_first_not_of(kBlanks);
-    if (text != std::string_view::npos && text <= indent) break;
+    const bool blank = line.find_first_not_of(kBlanks) == std::string_view::npos;
+    if (!blank && line.find_first_not_of(' ') <= indent) break;
     rest = after;
   }
   return before.substr(0, before.size() - rest.size());
@@ -194,6 +194,18 @@ std::string single_quoted(std::string_view value) {
   result.push_back('\'');
   if (comment != std::string_view::npos) result.append(value.substr(comment));
   return result;
+}
+
+// True when quoting helps: a plain value with a forbidden colon. A value whose
+// further lines look like keys is more likely indented wrongly; that is left to be reported.
+bool can_be_quoted(std::string_view entry, const KeyLine& key) {
+  if (key.value == std::string_view::npos || !is_plain(entry.substr(key.value))) return false;
+  std::string_view rest = entry;
+  take_line(rest);
+  while (!rest.empty()) {
+    if (as_key_line(take_line(rest))) return false;
+  }
+  return has_forbidden_colon(without_trailing_blanks(entry.substr(key.value)));
 }
 
 }  // namespace
@@ -223,7 +235,9 @@ std::variant<SkillText, TextFault> split_skill_text(std::string_view text) {
 }
 
 std::variant<YamlValue, TextFault> parse_yaml(const std::string& yaml, std::size_t first_line) try {
-  std::istringstream stream(yaml);
+  // At the very end of its input yaml-cpp notices a quote that is never closed; before
+  // a last line feed it does not.
+  std::istringstream stream(std::string(without_trailing_blanks(yaml)));
   YAML::Parser parser(stream);
   TreeBuilder builder(first_line);
   parser.HandleNextDocument(builder);
@@ -245,8 +259,7 @@ QuotedYaml quote_colons(std::string_view yaml) {
     const std::size_t lines = static_cast<std::size_t>(std::count(entry.begin(), entry.end(), '\n'));
     if (entry.ends_with('\n')) entry.remove_suffix(1);
 
-    if (key && is_plain(line.substr(std::min(key->value, line.size()))) &&
-        has_forbidden_colon(entry.substr(key->value))) {
+    if (key && can_be_quoted(entry, *key)) {
       result.yaml.append(entry.substr(0, key->value)).append(single_quoted(entry.substr(key->value)));
       result.lines.push_back(number);
     } else {
