@@ -208,7 +208,7 @@ Result<AdminHttp> AdminHttp::start(const Settings& settings, std::shared_ptr<pro
   const auto address = to_address(settings);
   if (!address) {
     return Error{ErrorCode::invalid_config,
-                 "bind address \"" + settings.bind + "\" is not allowed: an IPv4 or IPv6 address or *"};
+                 "bind address \"" + settings.bind + "\" is not allowed: an IPv4 or IPv6 address, or *"};
   }
   static const unsigned library = mg_init_library(0);
   static_cast<void>(library);

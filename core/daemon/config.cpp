@@ -283,7 +283,11 @@ Result<Config::CommandLine> Config::parse_flags(int argc, const char* const* arg
   }
   CommandLine flags;
   for (const auto& [name, option] : options) {
-    if (option->count() > 0) flags.values[name] = option->results();
+    if (option->count() == 0) continue;
+    const Values& values = flags.values[name] = option->results();
+    // No value begins like a flag; what does is the next flag.
+    const auto is_flag = [](const std::string& value) { return value.starts_with("--"); };
+    if (std::any_of(values.begin(), values.end(), is_flag)) return invalid("--" + name + ": a value is missing");
   }
   return flags;
 } catch (const CLI::CallForHelp&) {
@@ -326,6 +330,9 @@ Result<void> Config::load_file() {
     const auto [first, is_new] = lines.emplace(name, entry.line);
     if (!is_new) {
       return invalid(source + ": " + name + ": given twice, first in line " + std::to_string(first->second));
+    }
+    if (entry.values.empty() && !entry.is_list) {
+      return invalid(source + ": " + name + ": there is no value; leave the key out to keep the default");
     }
     if (entry.is_list && (setting->kind != Setting::Kind::list || entry.values.empty())) {
       return invalid(source + ": " + name + ": " + (entry.values.empty() ? "an empty list" : "a list") +

@@ -25,63 +25,53 @@ Error refusal_at(const std::string& path, int line, int column, const std::strin
   return {ErrorCode::invalid_config, path + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + reason};
 }
 
-// Leaves the parser at the first thing that is not allowed.
 struct NotAllowed {
   YAML::Mark mark;
-  const char* reason;
+  std::string_view reason;
 };
 
-// Takes the parser's events instead of its tree: nothing is built for what is refused.
+// Takes the parser's events instead of its tree: nothing is built for what is
+// refused. The parser goes on after a refusal, because an error of syntax that
+// comes later is the better explanation of both.
 class FlatMapping final : public YAML::EventHandler {
  public:
+  const std::optional<NotAllowed>& refused() const { return refused_; }
   std::vector<FileEntry> take() && { return std::move(entries_); }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (documents_++ > 0) throw NotAllowed{mark, "a second YAML document is not allowed"};
+    if (documents_++ > 0) refuse(mark, "a second YAML document is not allowed");
   }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     refuse_anchor(mark, anchor);
-    switch (place_) {
-      case Place::document:
-        return;
-      case Place::key:
-        throw NotAllowed{mark, "a key must be text"};
-      case Place::value:
-      case Place::list:
-        throw NotAllowed{mark, "there is no value; leave the key out to keep the default"};
-    }
+    if (place_ == Place::key) refuse(mark, "a key must be text");
+    if (place_ == Place::list) refuse(mark, "an element of a list without value is not allowed");
+    if (place_ == Place::value) place_ = Place::key;
   }
 
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { refuse_anchor(mark, 1); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override { refuse_anchor(mark, anchor); }
 
   void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, const std::string& value) override {
     refuse_anchor(mark, anchor);
-    switch (place_) {
-      case Place::document:
-        throw NotAllowed{mark, "the file must be a mapping of `key: value` lines"};
-      case Place::key:
-        entries_.push_back({.key = value, .values = {}, .is_list = false, .line = mark.line + 1});
-        place_ = Place::value;
-        return;
-      case Place::value:
-        entries_.back().values.push_back(value);
-        place_ = Place::key;
-        return;
-      case Place::list:
-        entries_.back().values.push_back(value);
-        return;
+    if (place_ == Place::document) refuse(mark, "the file must be a mapping of `key: value` lines");
+    if (refused_) return;
+    if (place_ == Place::key) {
+      entries_.push_back({.key = value, .values = {}, .is_list = false, .line = mark.line + 1});
+      place_ = Place::value;
+      return;
     }
+    entries_.back().values.push_back(value);
+    if (place_ == Place::value) place_ = Place::key;
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
     refuse_anchor(mark, anchor);
-    if (place_ == Place::document)
-      throw NotAllowed{mark, "the file must be a mapping of `key: value` lines, not a list"};
-    if (place_ == Place::key) throw NotAllowed{mark, "a key must be text, not a list"};
-    if (place_ == Place::list) throw NotAllowed{mark, "a list inside a list is not allowed"};
+    if (place_ == Place::document) refuse(mark, "the file must be a mapping of `key: value` lines, not a list");
+    if (place_ == Place::key) refuse(mark, "a key must be text, not a list");
+    if (place_ == Place::list) refuse(mark, "a list inside a list is not allowed");
+    if (refused_) return;
     entries_.back().is_list = true;
     place_ = Place::list;
   }
@@ -90,9 +80,8 @@ class FlatMapping final : public YAML::EventHandler {
   void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
     refuse_anchor(mark, anchor);
-    if (place_ == Place::key) throw NotAllowed{mark, "a key must be text, not a mapping"};
-    if (place_ != Place::document)
-      throw NotAllowed{mark, "a mapping inside the mapping is not allowed: settings are flat"};
+    if (place_ == Place::key) refuse(mark, "a key must be text, not a mapping");
+    if (place_ != Place::document) refuse(mark, "a mapping inside the mapping is not allowed: settings are flat");
     place_ = Place::key;
   }
   void OnMapEnd() override {}
@@ -100,11 +89,15 @@ class FlatMapping final : public YAML::EventHandler {
  private:
   enum class Place { document, key, value, list };
 
-  static void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
-    if (anchor != YAML::NullAnchor) throw NotAllowed{mark, "anchors and aliases are not allowed"};
+  void refuse(const YAML::Mark& mark, std::string_view reason) {
+    if (!refused_) refused_ = NotAllowed{mark, reason};
+  }
+  void refuse_anchor(const YAML::Mark& mark, YAML::anchor_t anchor) {
+    if (anchor != YAML::NullAnchor) refuse(mark, "anchors and aliases are not allowed");
   }
 
   std::vector<FileEntry> entries_;
+  std::optional<NotAllowed> refused_;
   Place place_ = Place::document;
   int documents_ = 0;
 };
@@ -148,15 +141,18 @@ Result<std::string> read_config_file(const std::string& path) {
 
 Result<std::vector<FileEntry>> parse_config_file(std::string_view text, const std::string& path) {
   if (auto refused = refuse_bytes(text, path)) return *std::move(refused);
+  // With a line break behind it, the parser takes an open quotation for a closed one.
+  while (text.ends_with('\n') || text.ends_with('\r') || text.ends_with(' ')) text.remove_suffix(1);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
     FlatMapping mapping;
     while (parser.HandleNextDocument(mapping)) {
     }
+    if (const auto& refused = mapping.refused()) {
+      return refusal_at(path, refused->mark.line + 1, refused->mark.column + 1, std::string(refused->reason));
+    }
     return std::move(mapping).take();
-  } catch (const NotAllowed& refused) {
-    return refusal_at(path, refused.mark.line + 1, refused.mark.column + 1, refused.reason);
   } catch (const YAML::Exception& error) {
     return refusal_at(path, error.mark.line + 1, error.mark.column + 1, "not valid YAML: " + error.msg);
   } catch (const std::exception& error) {

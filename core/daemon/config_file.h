@@ -11,7 +11,7 @@ namespace skillscale {
 
 struct FileEntry {
   std::string key;
-  std::vector<std::string> values;  // One for `key: value`, any number for a list.
+  std::vector<std::string> values;  // One for `key: value`, none for `key:`, any number for a list.
   bool is_list = false;
   int line = 0;  // From 1.
 };
