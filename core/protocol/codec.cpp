@@ -80,22 +80,31 @@ std::optional<JsonFields> take_object(JsonFields& fields, std::string_view name,
   return std::nullopt;
 }
 
+struct SkillChoice {
+  std::string name;  // Empty: none named.
+  std::string version;
+};
+
 // `skill` as a name or as {name, version}; `fields` is the intent or its body.
-void take_skill(JsonFields& fields, Intent& intent) {
+SkillChoice take_skill(JsonFields& fields) {
   const JsonValue* value = fields.find("skill");
-  if (value == nullptr) return;
-  if (value->kind == Kind::string) {
-    intent.skill = fields.text_without_nul("skill");
-  } else if (value->kind == Kind::object) {
-    auto skill = take_object(fields, "skill", kSkillFields);
-    if (!skill) return;
-    if (skill->find("name") == nullptr) skill->refuse("name", "missing", "a string");
-    intent.skill = skill->text_without_nul("name");
-    intent.skill_version = skill->text_without_nul("version");
-    if (skill->error()) fields.refuse(*skill->error());
-  } else {
+  if (value == nullptr) return {};
+  if (value->kind == Kind::string) return {fields.text_without_nul("skill"), {}};
+  if (value->kind != Kind::object) {
     fields.refuse("skill", describe(*value), "a string or an object {name, version}");
+    return {};
   }
+  auto skill = take_object(fields, "skill", kSkillFields);
+  if (!skill) return {};
+  if (skill->find("name") == nullptr) skill->refuse("name", "missing", "a string");
+  SkillChoice choice{skill->text_without_nul("name"), skill->text_without_nul("version")};
+  if (skill->error()) fields.refuse(*skill->error());
+  return choice;
+}
+
+void choose_skill(SkillChoice choice, Intent& intent) {
+  intent.skill = std::move(choice.name);
+  intent.skill_version = std::move(choice.version);
 }
 
 // The texts of an object that say what is wanted, joined by line ends.
@@ -126,7 +135,8 @@ void take_body_parts(JsonFields& fields, Intent& intent) {
   if (may_be_object(intent.body)) {
     if (auto body = JsonFields::read(intent.body, kBodyFields, "intent.")) {
       intent.structured = true;
-      if (intent.skill.empty()) take_skill(*body, intent);
+      SkillChoice inner = take_skill(*body);
+      if (intent.skill.empty()) choose_skill(std::move(inner), intent);
       intent.task = joined_task(*body);
       if (intent.stdin_data.empty()) intent.stdin_data = data_text(*body);
       if (body->error()) fields.refuse(*body->error());
@@ -146,7 +156,7 @@ void take_body(JsonFields& fields, Intent& intent) {
   }
   intent.body = value->kind == Kind::string ? std::move(value->text) : std::string(value->raw);
   intent.stdin_data = fields.text("stdin");
-  take_skill(fields, intent);
+  choose_skill(take_skill(fields), intent);
   take_body_parts(fields, intent);
 }
 
