@@ -37,19 +37,28 @@ struct Ending {
 };
 
 // In order: the first that fits is taken, so longer ones come first.
-constexpr std::array<Ending, 25> kEndings = {{
-    {"izations", "", 4}, {"isations", "", 4}, {"ization", "", 4}, {"isation", "", 4},  {"izing", "", 4},
-    {"ising", "", 4},    {"izers", "", 4},    {"isers", "", 4},   {"izes", "", 4},     {"ises", "", 4},
-    {"ized", "", 4},     {"ised", "", 4},     {"izer", "", 4},    {"iser", "", 4},     {"ize", "", 4},
-    {"ise", "", 4},      {"ities", "", 4},    {"ity", "", 4},     {"ations", "at", 3}, {"ation", "at", 3},
-    {"ies", "", 4},      {"ers", "", 4},      {"ors", "", 4},     {"er", "", 4},       {"or", "", 4},
-}};
-
 constexpr std::array<Ending, 5> kInflections = {{
+    {"ies", "y", 4},
     {"ing", "", 3},
     {"ed", "", 3},
     {"es", "e", 3},
     {"s", "", 3},
+}};
+
+// After an inflection is gone: "iz" is what is left of "summarizing".
+constexpr std::array<Ending, 13> kDerivations = {{
+    {"ization", "", 4},
+    {"isation", "", 4},
+    {"izer", "", 4},
+    {"iser", "", 4},
+    {"ize", "", 4},
+    {"ise", "", 4},
+    {"ity", "", 4},
+    {"ation", "at", 3},
+    {"iz", "", 4},
+    {"is", "", 4},
+    {"er", "", 4},
+    {"or", "", 4},
     {"y", "", 4},
 }};
 
@@ -59,6 +68,7 @@ std::string without_ending(std::string word, const Table& table) {
     if (!word.ends_with(rule.ending)) continue;
     const std::string_view rest = std::string_view(word).substr(0, word.size() - rule.ending.size());
     if (rest.size() < rule.stem_letters_min || !has_vowel(rest)) continue;
+    if (rule.ending == "ed" && rest.ends_with('e')) continue;
     if (rule.ending == "s" && (rest.ends_with('s') || rest.ends_with('i') || rest.ends_with('u'))) continue;
     return std::string(rest).append(rule.replacement);
   }
@@ -102,8 +112,7 @@ std::string stem(std::string_view word) {
   if (const std::size_t place = result.find("lyz"); place != std::string::npos) result[place + 2] = 's';
   if (result.ends_with("ysis") || result.ends_with("yses")) result.replace(result.size() - 2, 2, "e");
 
-  const std::string shortened = without_ending(result, kEndings);
-  result = shortened != result ? shortened : without_ending(result, kInflections);
+  result = without_ending(without_ending(std::move(result), kInflections), kDerivations);
   if (result.size() > 4 && result.ends_with('e')) result.pop_back();
   const std::size_t size = result.size();
   if (size > 3 && result[size - 1] == result[size - 2]) result.pop_back();

@@ -9,12 +9,12 @@
 
 #include "base/limits.h"
 #include "skill-server/words.h"
+#include "unit/skill-server/skill_tree.h"
 
 namespace skillscale {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 SkillPtr skill(std::string name, std::string description, std::vector<std::string> tags = {}) {
   Skill made;
@@ -87,6 +87,23 @@ TEST(MatcherTest, ASkillThatWasNotMeantIsNotChosen) {
   }
 }
 
+// The texts that ship with SkillScale are what strangers try first.
+TEST(MatcherTest, TheShippedSkillsAreFoundByRealisticRequests) {
+  const auto scanned = Catalogue::scan(SKILLSCALE_SOURCE_DIR "/skills", testing::system_interpreters());
+  ASSERT_TRUE(scanned) << scanned.error();
+  const Matcher matcher(scanned->catalogue);
+  const auto chosen_of_shipped = [&](std::string_view text) {
+    const MatchResult result = matcher.match(text);
+    return result.best ? result.best->skill->name : "none";
+  };
+  EXPECT_EQ(chosen_of_shipped("summarize this article"), "text-summarizer");
+  EXPECT_EQ(chosen_of_shipped("analyse this csv file: name,age"), "csv-analyzer");
+  EXPECT_EQ(chosen_of_shipped("how complex is this Python function"), "code-complexity");
+  for (const char* text : {"hello", "delete all my files", "what is the weather", "data", "text", "python"}) {
+    EXPECT_EQ(chosen_of_shipped(text), "none") << text;
+  }
+}
+
 TEST(MatcherTest, OnlyTheInstructionCounts) {
   EXPECT_EQ(chosen("hello there, friend: summarize this article"), "none");
   EXPECT_EQ(chosen("summarize this article:\ncsv csv columns median python complexity of functions"),
@@ -148,6 +165,8 @@ TEST(WordsTest, FormsOfOneWordHaveOneStem) {
       {"translate", "translates", "translated", "translating", "translator", "translation"},
       {"convert", "converts", "converted", "converting", "converter"},
       {"query", "queries"},
+      {"refactor", "refactors", "refactored", "refactoring"},
+      {"speed", "speeds"},
   };
   for (const auto& family : families) {
     for (const std::string& word : family) EXPECT_EQ(stem(word), stem(family.front())) << word;
