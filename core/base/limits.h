@@ -162,7 +162,7 @@ inline constexpr std::chrono::milliseconds kGrantWaitMax = 5s;
 // What a stopping server waits for the proxies to confirm that nothing more is under way to it.
 inline constexpr std::chrono::milliseconds kLeaveTimeMax = 2s;
 // Runs that one announcement names; several follow each other.
-inline constexpr std::size_t kAnnouncementRunsMax = 5000;
+inline constexpr std::ptrdiff_t kAnnouncementRunsMax = 5000;
 // Replies that wait for room in the queue to a stalled proxy, and how soon they are tried again.
 inline constexpr std::size_t kReplyBacklogMax = 10000;
 inline constexpr std::chrono::milliseconds kReplyRetryInterval = 20ms;

@@ -1,0 +1,63 @@
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+
+#include "daemon/logging.h"
+#include "skill-server/server.h"
+
+namespace {
+
+using namespace skillscale;
+
+int fail(const Error& error) {
+  std::fprintf(stderr, "skillscale_skill_server: %s\n", error.detail.c_str());
+  return error.code == ErrorCode::invalid_config ? 2 : 1;
+}
+
+// Interpreters are looked for where the daemon itself would find them.
+Result<ScanResult> scan_skills(const ServerSettings& settings) {
+  const char* path = std::getenv("PATH");
+  const auto interpreters =
+      Interpreters::create(settings.interpreters, path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path);
+  if (!interpreters) return interpreters.error();
+  return Catalogue::scan(settings.skills_folder, *interpreters);
+}
+
+void log_problems(const ScanResult& scanned, const std::string& folder) {
+  for (const Problem& problem : scanned.problems) {
+    const bool fatal = problem.severity == Severity::error;
+    log::write(fatal ? log::Level::error : log::Level::warn, fatal ? "skill not loaded" : "skill loaded with a warning",
+               {{"file", problem.file.native()}, {"line", problem.line}, {"problem", problem.message}});
+  }
+  if (scanned.catalogue.all().empty()) log::warn("no skill is loaded", {{"folder", folder}});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const auto loaded = load_settings(argc, argv, [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  });
+  if (!loaded) return fail(loaded.error());
+  if (loaded->finished.exit_now) {
+    std::fputs(loaded->finished.output.c_str(), stdout);
+    return 0;
+  }
+  const ServerSettings& settings = loaded->settings;
+  auto shutdown = Shutdown::on_signals({SIGINT, SIGTERM});  // Before the first thread.
+  start_log("skillscale_skill_server", settings.common);
+  for (const std::string& line : loaded->effective) log::debug(line);
+  const auto scanned = scan_skills(settings);
+  if (!scanned) return fail(scanned.error());
+  log_problems(*scanned, settings.skills_folder);
+
+  zmq::context_t context = make_context();
+  const SystemClock clock;
+  const auto server = Server::create(settings, {.context = context, .clock = clock, .catalogue = scanned->catalogue});
+  if (!server) return fail(server.error());
+  return (*server)->run(&shutdown);
+} catch (const std::exception& error) {
+  return fail({ErrorCode::internal, error.what()});
+}

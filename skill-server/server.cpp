@@ -1,0 +1,388 @@
+#include "skill-server/server.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/random_id.h"
+#include "base/utf8.h"
+#include "daemon/logging.h"
+#include "os/ready_file.h"
+#include "protocol/codec.h"
+#include "skill-server/selection.h"
+
+namespace skillscale {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Where the reply goes that ends the lease of an intent which nobody can be answered for.
+constexpr const char* kNobodyTopic = "NOBODY";
+
+std::vector<Membership> memberships_of(const ServerSettings& settings) {
+  std::vector<Membership> memberships;
+  for (const std::string& topic : settings.topics) {
+    for (const std::string& group : settings.groups) memberships.push_back({.topic = topic, .group = group});
+  }
+  return memberships;
+}
+
+Runs::Bounds bounds_of(const ServerSettings& settings) {
+  const std::size_t by_credit =
+      settings.proxies.size() * settings.topics.size() * settings.groups.size() * settings.credits;
+  return {.workers = settings.workers,
+          .leases_max = by_credit + limits::kJoinsMax,
+          .grant_wait_max = limits::kGrantWaitMax,
+          .cache_bytes_max = settings.reply_cache_bytes,
+          .cache_time_max = settings.reply_cache_time_max};
+}
+
+std::string catalogue_json(const Catalogue& catalogue) {
+  auto skills = nlohmann::json::array();
+  for (const SkillPtr& skill : catalogue.all()) {
+    skills.push_back({{"name", skill->name},
+                      {"description", skill->description},
+                      {"version", skill->version},
+                      {"tags", skill->tags},
+                      {"idempotent", skill->idempotent},
+                      {"runs", skill->run.has_value()},
+                      {"not_runnable", skill->not_runnable}});
+  }
+  return nlohmann::json{{"skills", skills}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Digest digest_of(const Intent& intent) {
+  DigestBuilder digest;
+  digest.add(intent.body);
+  digest.add(intent.skill);
+  digest.add(intent.skill_version);
+  digest.add(intent.script);
+  for (const std::string& argument : intent.args) digest.add(argument);
+  digest.add(intent.stdin_data);
+  return digest.finish();
+}
+
+}  // namespace
+
+// --- Life ---------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Server>> Server::create(const ServerSettings& settings, const Parts& parts) {
+  std::unique_ptr<Server> server(new Server(settings, parts));
+  if (auto started = server->start(); !started) return std::move(started).error();
+  return server;
+}
+
+Server::Server(const ServerSettings& settings, const Parts& parts)
+    : settings_(settings),
+      parts_(parts),
+      server_id_(random_id()),
+      matcher_(parts.catalogue),
+      executor_({.run_folders = settings.run_folders,
+                 .kill_grace = settings.kill_grace,
+                 .output_bytes_max = settings.output_bytes_max}),
+      metrics_(settings.topics, parts.catalogue, settings.workers),
+      runs_(bounds_of(settings)) {}
+
+Server::~Server() = default;
+
+Result<void> Server::start() {
+  AdminHttp::Handler skills = [json = catalogue_json(parts_.catalogue)](std::string_view) {
+    return HttpReply{.body = json};
+  };
+  auto http = AdminHttp::start({.bind = settings_.metrics_bind, .port = settings_.metrics_port}, metrics_.registry(),
+                               [this] { return ready(); }, {{"/v1/skills", std::move(skills)}});
+  if (!http) return std::move(http).error();
+  http_.emplace(std::move(*http));
+  for (const ServerSettings::Proxy& proxy : settings_.proxies) {
+    links_.push_back(std::make_unique<FabricLink>(parts_.context, memberships_of(settings_), settings_.credits));
+    if (auto connected = links_.back()->connect(proxy); !connected) return connected;
+  }
+  pool_.emplace(settings_.workers, executor_);
+  return {};
+}
+
+void Server::request_stop() noexcept {
+  ++stops_requested_;
+  stop_wakeup_.notify();
+}
+
+int Server::run(Shutdown* shutdown) {
+  log::info("skill server is up", {{"server", server_id_},
+                                   {"skills", parts_.catalogue.all().size()},
+                                   {"workers", settings_.workers},
+                                   {"http_port", http_port()}});
+  Poller poller;
+  for (const auto& link : links_) link->add_to(poller);
+  poller.add(pool_->results_fd());
+  poller.add(stop_wakeup_.fd());
+  if (shutdown != nullptr) poller.add(shutdown->fd());
+  while (phase_ != Phase::ended) {
+    poller.wait(time_to_wait());
+    take_stops(shutdown);
+    follow_links();
+    for (std::size_t link = 0; link < links_.size(); ++link) receive(link);
+    take_results();
+    keep_up();
+  }
+  ready_ = false;
+  log::info("skill server has stopped", {{"server", server_id_}, {"exit_status", exit_status_}});
+  return exit_status_;
+}
+
+std::chrono::milliseconds Server::time_to_wait() const {
+  SteadyTime next = std::min(now() + limits::kServerUpkeepInterval, phase_end_);
+  if (const auto wake = runs_.next_wake()) next = std::min(next, *wake);
+  if (reply_backlog() > 0) next = std::min(next, now() + limits::kReplyRetryInterval);
+  return std::max(0ms, std::chrono::ceil<std::chrono::milliseconds>(next - now()));
+}
+
+void Server::take_stops(Shutdown* shutdown) {
+  stop_wakeup_.clear();
+  const int requested = stops_requested_;
+  int stops = requested - std::exchange(stops_seen_, requested);
+  while (shutdown != nullptr && shutdown->take_signal()) ++stops;
+  for (; stops > 0; --stops) {
+    if (phase_ == Phase::serving) {
+      begin_drain();
+    } else {
+      log::warn("stopped at once", {{"running", runs_.running()}});
+      phase_ = Phase::ended;
+      exit_status_ = 1;
+    }
+  }
+}
+
+void Server::take_results() {
+  for (WorkerPool::Finished& finished : pool_->take_finished()) {
+    finished.reply.server = server_id_;
+    finished.reply.timestamp = to_epoch_seconds(parts_.clock.wall_now());
+    log::info("run ended", {{"request_id", finished.reply.request_id},
+                            {"skill", finished.reply.skill},
+                            {"code", finished.reply.success ? std::string_view("success") : finished.reply.code},
+                            {"run_ms", finished.reply.timing_ms.run.value_or(0)}});
+    runs_.finished(finished.run, std::move(finished.reply), now());
+    act();
+  }
+}
+
+void Server::act() {
+  for (Action& action : runs_.take_actions()) {
+    std::visit([this](auto& chosen) { perform(std::move(chosen)); }, action);
+  }
+}
+
+void Server::keep_up() {
+  runs_.tick(now());
+  act();
+  for (const auto& link : links_) link->retry_backlog();
+  metrics_.observe(runs_, proxies_joined(), reply_backlog());
+  advance_drain();
+}
+
+std::size_t Server::proxies_joined() const {
+  return static_cast<std::size_t>(std::ranges::count_if(links_, [](const auto& link) { return link->joined(); }));
+}
+
+std::size_t Server::reply_backlog() const {
+  std::size_t total = 0;
+  for (const auto& link : links_) total += link->backlog();
+  return total;
+}
+
+// --- Proxies --------------------------------------------------------------------------------
+
+void Server::follow_links() {
+  for (std::size_t index = 0; index < links_.size(); ++index) {
+    FabricLink& link = *links_[index];
+    for (auto change = link.next_change(); change != FabricLink::Change::none; change = link.next_change()) {
+      const bool joined = change == FabricLink::Change::joined;
+      log::write(joined ? log::Level::info : log::Level::warn, joined ? "joined the proxy" : "lost the proxy",
+                 {{"proxy", link.address()}, {"running", runs_.running()}});
+      if (joined) {
+        announce(index);
+        continue;
+      }
+      runs_.connection_lost(index, now());
+      act();
+      // Agents that were behind that proxy send again through another one.
+      for (std::size_t other = 0; other < links_.size(); ++other) announce(other);
+    }
+  }
+  ready_ = phase_ == Phase::serving && proxies_joined() > 0;
+  if (!ready_ || settings_.ready_file.empty() || std::exchange(ready_file_written_, true)) return;
+  const nlohmann::json text = {{"http", "http://127.0.0.1:" + std::to_string(http_port())}};
+  if (auto written = write_ready_file(settings_.ready_file, text.dump()); !written) {
+    log::error("no ready file", {{"error", written.error().detail}});
+  }
+}
+
+void Server::announce(std::size_t link) {
+  const std::vector<std::string>& names = links_[link]->member_names();
+  for (std::size_t index = 0; index < names.size(); ++index) {
+    const Membership& membership = links_[link]->memberships()[index];
+    std::vector<AnnounceFrame::Run> runs = runs_.announcements(membership.topic, membership.group);
+    for (auto first = runs.begin(); first != runs.end();) {
+      const auto last = first + std::min<std::ptrdiff_t>(runs.end() - first, limits::kAnnouncementRunsMax);
+      links_[link]->send_upstream(encode_announce({.member = names[index], .runs = {first, last}}));
+      first = last;
+    }
+  }
+}
+
+void Server::receive(std::size_t link) {
+  for (int count = 0; count < limits::kBurstMessagesMax && links_[link]->receive(frames_); ++count) {
+    if (links_[link]->take_echo(frames_)) continue;
+    handle(link, read_dispatch(frames_));
+    act();
+  }
+}
+
+void Server::handle(std::size_t link, const Dispatch& dispatch) {
+  if (!dispatch.problem.empty()) count_malformed(dispatch);
+  switch (dispatch.kind) {
+    case Dispatch::Kind::intent:
+      return handle_intent(link, dispatch);
+    case Dispatch::Kind::go:
+      return runs_.granted(link, dispatch.token, now());
+    case Dispatch::Kind::cancel:
+      return runs_.cancel(link, dispatch.token, now());
+    case Dispatch::Kind::malformed:
+      return refuse(link, dispatch, {ErrorCode::invalid_request, std::string(dispatch.problem)});
+  }
+}
+
+void Server::count_malformed(const Dispatch& dispatch) {
+  metrics_.malformed();
+  log::warn("malformed message", {{"problem", dispatch.problem}, {"bytes", dispatch.payload.size()}});
+}
+
+void Server::handle_intent(std::size_t link, const Dispatch& dispatch) {
+  const Membership* membership = links_[link]->find_member(dispatch.member);
+  // For a membership that has ended: the proxy gives it to somebody else.
+  if (membership == nullptr) return links_[link]->send_upstream(encode_give_back({.token = dispatch.token}));
+  metrics_.received(membership->topic);
+  auto intent = decode_intent(dispatch.payload);
+  if (!intent) {
+    metrics_.malformed();
+    return refuse(link, dispatch, intent.error());
+  }
+  const std::string request_id = intent->address.request_id;
+  log::debug("intent received", {{"request_id", request_id},
+                                 {"topic", membership->topic},
+                                 {"bytes", dispatch.payload.size()},
+                                 {"begins", utf8_prefix(intent->body, limits::kLogPrefixBytes)}});
+  auto skill = select_skill(parts_.catalogue, matcher_, *intent);
+  Lease lease{.link = link, .token = dispatch.token, .facts = dispatch.facts};
+  if (!skill) {
+    log::info("intent refused",
+              {{"request_id", request_id}, {"code", name_of(skill.error().code)}, {"skill", intent->skill}});
+    return reply(lease, intent->address, Reply::failure(request_id, skill.error().code, skill.error().detail));
+  }
+  runs_.accept(make_request(*membership, std::move(*intent), std::move(*skill)), std::move(lease), now());
+}
+
+RunRequest Server::make_request(const Membership& membership, Intent intent, SkillPtr skill) const {
+  RunRequest request;
+  request.name = {.topic = membership.topic, .group = membership.group, .address = intent.address};
+  request.idempotency_key = intent.idempotency_key;
+  request.digest = digest_of(intent);
+  request.idempotent = intent.idempotent || skill->idempotent;
+  const auto asked = intent.timeout ? *intent.timeout : skill->timeout.value_or(settings_.timeout);
+  request.timeout = std::min(asked, settings_.timeout_max);
+  if (intent.deadline) {
+    const double left = *intent.deadline - to_epoch_seconds(parts_.clock.wall_now());
+    const double bound = std::chrono::duration<double>(limits::kTimeoutMax).count();
+    request.deadline = now() + std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                   std::chrono::duration<double>(std::clamp(left, -bound, bound)));
+  }
+  request.work = {.intent = std::move(intent), .topic = membership.topic, .skill = std::move(skill)};
+  return request;
+}
+
+// Answers a message that is no intent, if anything in it says whom to answer.
+void Server::refuse(std::size_t link, const Dispatch& dispatch, const Error& error) {
+  const Lease lease{.link = link, .token = dispatch.token, .facts = dispatch.facts};
+  if (const auto address = find_return_address(dispatch.payload)) {
+    log::warn("invalid intent", {{"request_id", address->request_id}, {"error", error.detail}});
+    return reply(lease, *address, Reply::failure(address->request_id, error.code, error.detail));
+  }
+  log::warn("invalid intent, and nobody to answer", {{"error", error.detail}, {"bytes", dispatch.payload.size()}});
+  // The reply without a reader ends the lease, else its credit would stay taken.
+  if (!lease.token.empty())
+    reply(lease, {.request_id = "", .reply_to = kNobodyTopic}, Reply::failure("", error.code, error.detail));
+}
+
+void Server::reply(const Lease& lease, const ReturnAddress& to, Reply reply) {
+  reply.request_id = to.request_id;
+  if (reply.server.empty()) reply.server = server_id_;
+  if (reply.timestamp == 0) reply.timestamp = to_epoch_seconds(parts_.clock.wall_now());
+  reply.attempt = lease.facts.attempt;
+  if (lease.facts.held_ms > 0) reply.timing_ms.held = lease.facts.held_ms;
+  std::string payload = encode_reply(reply);
+  if (payload.size() > limits::kMessageBytesMax) {
+    reply.content.clear();
+    reply.stderr_tail.clear();
+    reply.success = false;
+    reply.code = name_of(ErrorCode::output_too_large);
+    reply.error = "the reply would have " + std::to_string(payload.size()) + " bytes; at most " +
+                  std::to_string(limits::kMessageBytesMax) + " are allowed";
+    payload = encode_reply(reply);
+  }
+  metrics_.replied(reply);
+  if (links_[lease.link]->publish(to.reply_to, std::move(payload), lease.token)) return;
+  metrics_.reply_lost();
+  log::error("reply lost: the proxy takes none",
+             {{"request_id", to.request_id}, {"proxy", links_[lease.link]->address()}});
+}
+
+// --- What Runs asks for ------------------------------------------------------------------------
+
+void Server::perform(AskStart&& action) { links_[action.link]->send_upstream(encode_start(action.frame)); }
+
+void Server::perform(Execute&& action) { pool_->start(std::move(action)); }
+
+void Server::perform(SendReply&& action) { reply(action.lease, action.to.address, *action.reply); }
+
+void Server::perform(GiveBack&& action) {
+  links_[action.link]->send_upstream(encode_give_back({.token = action.token}));
+}
+
+void Server::perform(Kill&& action) { pool_->cancel(action.run); }
+
+// --- The end --------------------------------------------------------------------------------------
+
+void Server::enter(Phase phase, std::chrono::milliseconds time_max) {
+  phase_ = phase;
+  phase_end_ = now() + time_max;
+}
+
+void Server::begin_drain() {
+  log::info("stopping: no new intents", {{"running", runs_.running()}, {"given_back", runs_.waiting()}});
+  ready_ = false;
+  for (const auto& link : links_) link->leave();
+  runs_.drain(now());
+  act();
+  enter(Phase::draining, settings_.drain_timeout);
+}
+
+void Server::advance_drain() {
+  const bool late = now() >= phase_end_;
+  if (phase_ == Phase::draining) {
+    const bool quiet = runs_.running() == 0 && reply_backlog() == 0 &&
+                       std::ranges::all_of(links_, [](const auto& link) { return link->left(); });
+    if (!quiet && late && !std::exchange(killed_, true)) {
+      log::warn("stopping the runs that have not ended", {{"running", runs_.running()}});
+      runs_.kill_all();
+      act();
+      return enter(Phase::draining, settings_.kill_grace + limits::kPipeDrainGrace + limits::kLeaveTimeMax);
+    }
+    if (!quiet && !late) return;
+    for (const auto& link : links_) link->flush();
+    enter(Phase::flushing, limits::kLeaveTimeMax);
+  }
+  if (phase_ == Phase::flushing) {
+    if (late || std::ranges::all_of(links_, [](const auto& link) { return link->flushed(); })) phase_ = Phase::ended;
+  }
+}
+
+}  // namespace skillscale

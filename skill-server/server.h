@@ -1,0 +1,114 @@
+// The skill server: one thread owns the sockets and all that is held, the workers run the skills.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+#include <zmq.hpp>
+
+#include "base/clock.h"
+#include "bus/sockets.h"
+#include "daemon/admin_http.h"
+#include "os/shutdown.h"
+#include "os/wakeup.h"
+#include "skill-server/catalogue.h"
+#include "skill-server/dispatch.h"
+#include "skill-server/executor.h"
+#include "skill-server/fabric_link.h"
+#include "skill-server/matcher.h"
+#include "skill-server/metrics.h"
+#include "skill-server/runs.h"
+#include "skill-server/settings.h"
+#include "skill-server/worker_pool.h"
+
+namespace skillscale {
+
+// Create it and run it on the same thread. request_stop, ready and http_port are thread-safe.
+class Server {
+ public:
+  // Borrowed; all of them outlive the server.
+  struct Parts {
+    zmq::context_t& context;
+    const Clock& clock;
+    const Catalogue& catalogue;
+  };
+
+  // Connects, and answers HTTP. Errors: io_error (a port is taken), invalid_config (an address is wrong).
+  static Result<std::unique_ptr<Server>> create(const ServerSettings& settings, const Parts& parts);
+  ~Server();
+
+  // Serves until it is told to stop, by a signal or request_stop(). The first time
+  // it drains; the second time it ends at once, with what runs killed. Returns the exit status.
+  int run(Shutdown* shutdown);
+
+  void request_stop() noexcept;
+  bool ready() const noexcept { return ready_; }  // Joined to at least one proxy.
+  std::uint16_t http_port() const noexcept { return http_->port(); }
+
+ private:
+  enum class Phase : std::uint8_t { serving, draining, flushing, ended };
+
+  Server(const ServerSettings& settings, const Parts& parts);
+  Result<void> start();
+
+  // The loop.
+  std::chrono::milliseconds time_to_wait() const;
+  void take_stops(Shutdown* shutdown);
+  void follow_links();
+  void receive(std::size_t link);
+  void take_results();
+  void act();
+  void keep_up();
+
+  // Messages.
+  void handle(std::size_t link, const Dispatch& dispatch);
+  void handle_intent(std::size_t link, const Dispatch& dispatch);
+  RunRequest make_request(const Membership& membership, Intent intent, SkillPtr skill) const;
+  void refuse(std::size_t link, const Dispatch& dispatch, const Error& error);
+  void count_malformed(const Dispatch& dispatch);
+  void announce(std::size_t link);
+  void reply(const Lease& lease, const ReturnAddress& to, Reply reply);
+
+  // Actions of Runs.
+  void perform(AskStart&& action);
+  void perform(Execute&& action);
+  void perform(SendReply&& action);
+  void perform(GiveBack&& action);
+  void perform(Kill&& action);
+
+  // The end.
+  void begin_drain();
+  void advance_drain();
+  void enter(Phase phase, std::chrono::milliseconds time_max);
+
+  SteadyTime now() const { return parts_.clock.steady_now(); }
+  std::size_t proxies_joined() const;
+  std::size_t reply_backlog() const;
+
+  const ServerSettings settings_;
+  const Parts parts_;
+  const std::string server_id_;
+  const Matcher matcher_;
+  const Executor executor_;
+  ServerMetrics metrics_;
+  Runs runs_;
+  std::vector<std::unique_ptr<FabricLink>> links_;
+  Frames frames_;
+  Wakeup stop_wakeup_;
+  std::atomic<int> stops_requested_ = 0;
+  int stops_seen_ = 0;
+  std::atomic<bool> ready_ = false;
+  bool ready_file_written_ = false;
+  Phase phase_ = Phase::serving;
+  bool killed_ = false;
+  SteadyTime phase_end_ = SteadyTime::max();
+  int exit_status_ = 0;
+  std::optional<WorkerPool> pool_;  // Its threads are started last and end first,
+  std::optional<AdminHttp> http_;   // but for those that answer HTTP.
+};
+
+}  // namespace skillscale

@@ -1,0 +1,151 @@
+#include "skill-server/settings.h"
+
+#include <set>
+
+#include "bus/sockets.h"
+#include "protocol/topic.h"
+
+namespace skillscale {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kProgram = "skillscale_skill_server";
+constexpr const char* kDescription =
+    "Serves the skills of a folder on one or more topics: takes intents from a proxy, runs the skill that each "
+    "one means, and publishes the reply.";
+constexpr const char* kFooter = R"(Examples:
+  skillscale_skill_server --topic TOPIC_DATA_PROCESSING --skills-dir skills/data-processing
+  SKILLSCALE_TOPIC=TOPIC_A,TOPIC_B SKILLSCALE_SKILLS_DIR=/skills skillscale_skill_server
+
+HTTP on the metrics port: /metrics (Prometheus), /healthz, /readyz, /v1/skills.
+
+SIGTERM or SIGINT: takes no new intents, gives back what has not started, finishes
+what runs (up to --drain-timeout), replies and ends. A second signal ends at once.
+
+Exit status:
+  0  stopped in good order
+  1  cannot start (for example a port is taken), or was made to stop at once
+  2  a setting is wrong)";
+
+// The types that Config fills, before they become ServerSettings.
+struct Raw {
+  std::vector<std::string> proxy_xsub{"tcp://127.0.0.1:5444"};
+  std::vector<std::string> proxy_xpub{"tcp://127.0.0.1:5555"};
+  std::int64_t workers = limits::kWorkersDefault;
+  std::int64_t credits = 0;
+  std::int64_t output_bytes_max = limits::kOutputBytesMax;
+  std::int64_t reply_cache_bytes = limits::kReplyCacheBytesMax;
+  std::int64_t metrics_port = 9101;
+};
+
+Result<void> check_topic(std::string_view text) {
+  if (is_topic(text)) return {};
+  return Error{ErrorCode::invalid_config,
+               "allowed are 1 to 128 letters, digits and . _ : -, beginning with a letter or digit"};
+}
+
+Error wrong(std::string detail) { return {ErrorCode::invalid_config, std::move(detail)}; }
+
+void declare_fabric(Config& config, ServerSettings& settings, Raw& raw) {
+  config.add_list("topic", "SKILLSCALE_TOPIC", settings.topics, "topic to serve; several: repeat it, or join by commas",
+                  check_topic);
+  config.add_list("group", "SKILLSCALE_GROUP", settings.groups,
+                  "group to serve in: servers of one group share the intents, each group gets a copy", check_topic);
+  config.add_list("proxy-xsub", "SKILLSCALE_PROXY_XSUB", raw.proxy_xsub,
+                  "where replies are published; one address per proxy", check_endpoint);
+  config.add_list("proxy-xpub", "SKILLSCALE_PROXY_XPUB", raw.proxy_xpub,
+                  "where intents come from; one address per proxy, in the same order", check_endpoint);
+  config.add_integer("credits", "SKILLSCALE_CREDITS", raw.credits, 0, limits::kCreditsMax,
+                     "intents held at once per topic and group; 0: workers + 1");
+}
+
+void declare_running(Config& config, ServerSettings& settings, Raw& raw) {
+  config.add_text("skills-dir", "SKILLSCALE_SKILLS_DIR", settings.skills_folder,
+                  "folder of the skills: every SKILL.md below it");
+  config.add_integer("workers", "SKILLSCALE_WORKERS", raw.workers, 1, limits::kWorkersMax, "skills run at once");
+  config.add_milliseconds("timeout", "SKILLSCALE_TIMEOUT", settings.timeout, 1ms, limits::kTimeoutMax,
+                          "time of a run, unless the intent or the skill says otherwise");
+  config.add_milliseconds("max-timeout", "SKILLSCALE_MAX_TIMEOUT", settings.timeout_max, 1ms, limits::kTimeoutMax,
+                          "most time that an intent or a skill may ask for");
+  config.add_milliseconds("kill-grace", "SKILLSCALE_KILL_GRACE", settings.kill_grace, 0ms, 10min,
+                          "time between SIGTERM and SIGKILL for a run that is stopped");
+  config.add_milliseconds("drain-timeout", "SKILLSCALE_DRAIN_TIMEOUT", settings.drain_timeout, 0ms, limits::kTimeoutMax,
+                          "time for running skills to finish when the server is stopped");
+  config.add_integer("max-output-bytes", "SKILLSCALE_MAX_OUTPUT_BYTES", raw.output_bytes_max, 1,
+                     static_cast<std::int64_t>(limits::kMessageBytesMax),
+                     "bytes kept of stdout and of stderr; 16 times as much ends the run");
+  config.add_integer("reply-cache-bytes", "SKILLSCALE_REPLY_CACHE_BYTES", raw.reply_cache_bytes, 0,
+                     static_cast<std::int64_t>(limits::kReplyCacheBytesLimit),
+                     "bytes of replies kept for requests that are sent again");
+  config.add_milliseconds("reply-cache-time-max", "SKILLSCALE_REPLY_CACHE_TIME_MAX", settings.reply_cache_time_max, 0ms,
+                          limits::kTimeoutMax, "how long replies are kept");
+  config.add_text("run-dir", "SKILLSCALE_RUN_DIR", settings.run_folders,
+                  "where the folder of each run is made; without it $TMPDIR, else /tmp");
+  config.add_list("interpreter", "SKILLSCALE_INTERPRETER", settings.interpreters,
+                  "NAME=/PATH: the program for scripts that ask for NAME, e.g. python3=/usr/bin/python3");
+}
+
+void declare_admin(Config& config, ServerSettings& settings, Raw& raw) {
+  config.add_integer("metrics-port", "SKILLSCALE_METRICS_PORT", raw.metrics_port, 0, 65535,
+                     "port of the HTTP endpoint; 0: any free one");
+  config.add_text("metrics-bind", "SKILLSCALE_METRICS_BIND", settings.metrics_bind, "address of the HTTP endpoint");
+  config.add_text("ready-file", "SKILLSCALE_READY_FILE", settings.ready_file,
+                  "file to write, with the HTTP address as JSON, once the server has joined a proxy");
+  add_common_settings(config, settings.common);
+}
+
+Result<void> take_over(ServerSettings& settings, const Raw& raw) {
+  if (settings.topics.empty()) return wrong("topic is missing: give --topic TOPIC (or SKILLSCALE_TOPIC)");
+  if (settings.groups.empty()) return wrong("group is empty: give --group GROUP, or leave it out");
+  if (settings.skills_folder.empty()) {
+    return wrong("skills-dir is missing: give --skills-dir FOLDER (or SKILLSCALE_SKILLS_DIR)");
+  }
+  if (raw.proxy_xsub.size() != raw.proxy_xpub.size() || raw.proxy_xsub.empty()) {
+    return wrong("proxy-xsub has " + std::to_string(raw.proxy_xsub.size()) + " addresses and proxy-xpub has " +
+                 std::to_string(raw.proxy_xpub.size()) + ": each proxy needs one of both");
+  }
+  const std::size_t memberships = settings.topics.size() * settings.groups.size();
+  if (memberships > limits::kServerTopicsMax) {
+    return wrong("topic and group make " + std::to_string(memberships) + " memberships; at most " +
+                 std::to_string(limits::kServerTopicsMax) + " are allowed");
+  }
+  for (const auto* names : {&settings.topics, &settings.groups}) {
+    if (std::set<std::string>(names->begin(), names->end()).size() == names->size()) continue;
+    return wrong(std::string(names == &settings.topics ? "topic" : "group") + " names the same one twice");
+  }
+  for (std::size_t index = 0; index < raw.proxy_xsub.size(); ++index) {
+    settings.proxies.push_back({.xsub = raw.proxy_xsub[index], .xpub = raw.proxy_xpub[index]});
+  }
+  settings.workers = static_cast<std::size_t>(raw.workers);
+  settings.credits = static_cast<std::uint32_t>(raw.credits > 0 ? raw.credits : raw.workers + 1);
+  settings.output_bytes_max = static_cast<std::size_t>(raw.output_bytes_max);
+  settings.reply_cache_bytes = static_cast<std::size_t>(raw.reply_cache_bytes);
+  settings.metrics_port = static_cast<std::uint16_t>(raw.metrics_port);
+  return {};
+}
+
+}  // namespace
+
+Result<LoadedSettings> load_settings(int argc, const char* const* argv, const Config::Environment& environment) {
+  LoadedSettings loaded;
+  Raw raw;
+  Config config(kProgram, kDescription);
+  config.group("Fabric");
+  declare_fabric(config, loaded.settings, raw);
+  config.group("Running skills");
+  declare_running(config, loaded.settings, raw);
+  config.group("This process");
+  declare_admin(config, loaded.settings, raw);
+  config.set_footer(kFooter);
+  auto finished = config.load(argc, argv, environment);
+  if (!finished) return std::move(finished).error();
+  loaded.finished = std::move(*finished);
+  if (loaded.finished.exit_now) return loaded;
+  if (auto taken = take_over(loaded.settings, raw); !taken) return std::move(taken).error();
+  if (loaded.settings.run_folders.empty()) loaded.settings.run_folders = environment("TMPDIR").value_or("/tmp");
+  loaded.effective = config.effective();
+  return loaded;
+}
+
+}  // namespace skillscale
