@@ -275,8 +275,8 @@ void Dispatcher::give_back(const GiveBackFrame& frame) {
   Lease& lease = leases_.at(*slot);
   Group& group = *lease.group;
   const bool live = lease.state != Lease::State::revoked;
-  Delivery delivery = std::move(lease.delivery);
   forget_address(*slot);
+  Delivery delivery = std::exchange(lease.delivery, Delivery{});
   release(*slot);
   if (live) {
     ++group.counters.given_back;
@@ -373,8 +373,8 @@ void Dispatcher::lose(Slot slot) {
   }
   const bool may_have_run = is_lost_for_good(lease);
   const bool idempotent_skill = lease.idempotent;
-  Delivery delivery = std::move(lease.delivery);
   forget_address(slot);
+  Delivery delivery = std::exchange(lease.delivery, Delivery{});
   release(slot);
   if (!may_have_run) {
     redeliver(group, std::move(delivery));
