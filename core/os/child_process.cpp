@@ -16,6 +16,16 @@
 #include "base/limits.h"
 #include "os/after_clone.h"
 
+// ThreadSanitizer takes clone() for a fork and changes its state in the child,
+// which here is the state of the parent too. libc knows the same function by a
+// second name, which is not intercepted.
+#ifdef __SANITIZE_THREAD__
+extern "C" int __clone(int (*function)(void*), void* stack, int flags, void* argument, ...);
+#define SKILLSCALE_CLONE ::__clone
+#else
+#define SKILLSCALE_CLONE ::clone
+#endif
+
 namespace skillscale {
 namespace {
 
@@ -152,8 +162,8 @@ Cloned clone_child(AfterClonePlan& plan) {
   alignas(16) std::array<std::byte, limits::kAfterCloneStackBytes> stack;
   Cloned cloned;
   const SignalsBlocked signals_blocked;
-  cloned.pid = ::clone(after_clone, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan,
-                       &cloned.pidfd);
+  cloned.pid = SKILLSCALE_CLONE(after_clone, stack.data() + stack.size(),
+                                CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &cloned.pidfd);
   cloned.error = errno;
   return cloned;
 }

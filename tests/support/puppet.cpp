@@ -1,0 +1,239 @@
+// A program with named misbehaviours, for tests of processes: puppet ACTION [ARGUMENT...].
+//
+// It uses nothing but the C library and is never instrumented, so that it does
+// what it is told and nothing else.
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+bool write_all(int fd, const char* bytes, std::size_t count) {
+  while (count > 0) {
+    const ssize_t written = ::write(fd, bytes, count);
+    if (written <= 0) return false;
+    bytes += written;
+    count -= static_cast<std::size_t>(written);
+  }
+  return true;
+}
+
+bool say(const std::string& text) { return write_all(STDOUT_FILENO, text.data(), text.size()); }
+
+[[noreturn]] void linger() {
+  for (;;) ::pause();
+}
+
+int number(const Arguments& arguments, std::size_t index, int otherwise) {
+  return index < arguments.size() ? std::atoi(arguments[index].c_str()) : otherwise;
+}
+
+// Says that the preparations are done: on stdout and, where one is given, in a named pipe.
+void announce(const Arguments& arguments) {
+  say("ready\n");
+  if (arguments.empty()) return;
+  const int fd = ::open(arguments[0].c_str(), O_WRONLY | O_CLOEXEC);
+  write_all(fd, "!", 1);
+  ::close(fd);
+}
+
+int echo(const Arguments& arguments) {
+  for (const std::string& argument : arguments) say(argument + "\n");
+  return 0;
+}
+
+int cat(const Arguments&) {
+  static char buffer[65536];
+  for (;;) {
+    const ssize_t got = ::read(STDIN_FILENO, buffer, sizeof buffer);
+    if (got <= 0) return got < 0;
+    if (!write_all(STDOUT_FILENO, buffer, static_cast<std::size_t>(got))) return 1;
+  }
+}
+
+int exit_with(const Arguments& arguments) { return number(arguments, 0, 0); }
+
+int die_by_signal(const Arguments& arguments) {
+  const rlimit no_core{};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  ::raise(number(arguments, 0, SIGKILL));
+  linger();
+}
+
+int ignore_sigterm(const Arguments& arguments) {
+  std::signal(SIGTERM, SIG_IGN);
+  announce(arguments);
+  linger();
+}
+
+int obey_sigterm(const Arguments& arguments) {
+  std::signal(SIGTERM, [](int) {
+    write_all(STDOUT_FILENO, "bye\n", 4);
+    ::_exit(7);
+  });
+  announce(arguments);
+  linger();
+}
+
+int stop_itself(const Arguments&) {
+  ::raise(SIGSTOP);
+  linger();
+}
+
+// The grandchild is deaf to SIGTERM and keeps the pipes open; the leader ends.
+int leave_grandchild(const Arguments&) {
+  if (::fork() == 0) {
+    std::signal(SIGTERM, SIG_IGN);
+    linger();
+  }
+  say("left\n");
+  return 0;
+}
+
+// The same, but the leader stays.
+int keep_grandchild(const Arguments& arguments) {
+  if (::fork() == 0) {
+    std::signal(SIGTERM, SIG_IGN);
+    announce(arguments);
+    linger();
+  }
+  linger();
+}
+
+// The grandchild leaves the process group, so nobody kills it; it ends by itself after some seconds.
+int leave_daemon(const Arguments& arguments) {
+  if (::fork() == 0) {
+    ::setsid();
+    say("left\n");
+    ::alarm(static_cast<unsigned>(number(arguments, 0, 2)));
+    linger();
+  }
+  char ready = 0;
+  return static_cast<int>(::read(STDIN_FILENO, &ready, 1));  // End of input: 0.
+}
+
+// Endless on descriptor 1 or 2, or as many bytes as the second argument says.
+int flood(const Arguments& arguments) {
+  const int fd = number(arguments, 0, STDOUT_FILENO);
+  const std::string chunk(4096, 'x');
+  long left = number(arguments, 1, -1);
+  while (left != 0) {
+    const std::size_t count = left > 0 && left < 4096 ? static_cast<std::size_t>(left) : chunk.size();
+    if (!write_all(fd, chunk.data(), count)) return 1;
+    if (left > 0) left -= static_cast<long>(count);
+  }
+  if (arguments.size() > 2) write_all(fd, arguments[2].data(), arguments[2].size());
+  return 0;
+}
+
+int never_read(const Arguments& arguments) {
+  announce(arguments);
+  linger();
+}
+
+int close_stdin(const Arguments&) {
+  ::close(STDIN_FILENO);
+  say("closed\n");
+  return 0;
+}
+
+int close_outputs(const Arguments&) {
+  ::close(STDOUT_FILENO);
+  ::close(STDERR_FILENO);
+  linger();
+}
+
+int print_environment(const Arguments&) {
+  for (char** variable = environ; *variable != nullptr; ++variable) say(std::string(*variable) + "\n");
+  return 0;
+}
+
+int print_descriptors(const Arguments&) {
+  DIR* folder = ::opendir("/proc/self/fd");
+  std::string numbers;
+  while (const dirent* entry = ::readdir(folder)) {
+    if (entry->d_name[0] != '.' && std::atoi(entry->d_name) != ::dirfd(folder)) {
+      numbers += std::string(entry->d_name) + "\n";
+    }
+  }
+  ::closedir(folder);
+  say(numbers);
+  return 0;
+}
+
+// Blocked, ignored and caught signals, as the kernel sees them.
+int print_signals(const Arguments&) {
+  FILE* status = std::fopen("/proc/self/status", "re");
+  char line[256];
+  std::string found;
+  while (std::fgets(line, sizeof line, status) != nullptr) {
+    if (std::strncmp(line, "SigBlk", 6) == 0 || std::strncmp(line, "SigIgn", 6) == 0 ||
+        std::strncmp(line, "SigCgt", 6) == 0) {
+      found += line;
+    }
+  }
+  std::fclose(status);
+  say(found);
+  return 0;
+}
+
+int print_group(const Arguments&) {
+  say(::getpgrp() == ::getpid() ? "leader\n" : "member\n");
+  return 0;
+}
+
+int print_folder(const Arguments&) {
+  char path[4096];
+  say(std::string(::getcwd(path, sizeof path)) + "\n");
+  return 0;
+}
+
+int sleep_milliseconds(const Arguments& arguments) {
+  ::usleep(static_cast<useconds_t>(number(arguments, 0, 0)) * 1000);
+  return 0;
+}
+
+const std::map<std::string, int (*)(const Arguments&)> kActions = {
+    {"echo", echo},
+    {"cat", cat},
+    {"exit", exit_with},
+    {"die-by-signal", die_by_signal},
+    {"ignore-sigterm", ignore_sigterm},
+    {"obey-sigterm", obey_sigterm},
+    {"stop-itself", stop_itself},
+    {"leave-grandchild", leave_grandchild},
+    {"keep-grandchild", keep_grandchild},
+    {"leave-daemon", leave_daemon},
+    {"flood", flood},
+    {"never-read", never_read},
+    {"close-stdin", close_stdin},
+    {"close-outputs", close_outputs},
+    {"print-environment", print_environment},
+    {"print-descriptors", print_descriptors},
+    {"print-signals", print_signals},
+    {"print-group", print_group},
+    {"print-folder", print_folder},
+    {"sleep", sleep_milliseconds},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto action = kActions.find(argc > 1 ? argv[1] : "");
+  if (action != kActions.end()) return action->second(Arguments(argv + 2, argv + argc));
+  std::fprintf(stderr, "puppet: unknown action; there are:");
+  for (const auto& [name, function] : kActions) std::fprintf(stderr, " %s", name.c_str());
+  std::fprintf(stderr, "\n");
+  return 2;
+}
