@@ -18,26 +18,11 @@ class [[nodiscard]] Result {
   explicit operator bool() const noexcept { return state_.index() == 0; }
 
   // Reading the value of a failure, or the error of a success, aborts.
-  T& value() & {
-    SK_CHECK(*this);
-    return *std::get_if<0>(&state_);
-  }
-  const T& value() const& {
-    SK_CHECK(*this);
-    return *std::get_if<0>(&state_);
-  }
-  T&& value() && {
-    SK_CHECK(*this);
-    return std::move(*std::get_if<0>(&state_));
-  }
-  const Error& error() const& {
-    SK_CHECK(!*this);
-    return *std::get_if<1>(&state_);
-  }
-  Error&& error() && {
-    SK_CHECK(!*this);
-    return std::move(*std::get_if<1>(&state_));
-  }
+  T& value() & { return checked(std::get_if<0>(&state_)); }
+  const T& value() const& { return checked(std::get_if<0>(&state_)); }
+  T&& value() && { return std::move(checked(std::get_if<0>(&state_))); }
+  const Error& error() const& { return checked(std::get_if<1>(&state_)); }
+  Error&& error() && { return std::move(checked(std::get_if<1>(&state_))); }
 
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
@@ -46,6 +31,12 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &value(); }
 
  private:
+  template <typename Part>
+  static Part& checked(Part* part) {
+    SK_CHECK(part != nullptr);
+    return *part;
+  }
+
   std::variant<T, Error> state_;
 };
 
