@@ -7,12 +7,15 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
-#include <array>
+#include <condition_variable>
 #include <cstring>
 #include <exception>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
+#include <stop_token>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -22,6 +25,8 @@
 
 namespace skillscale {
 namespace {
+
+constexpr std::chrono::milliseconds kKnockInterval{10};
 
 std::string_view reason_of(int status) {
   switch (status) {
@@ -69,15 +74,15 @@ struct Address {
   std::string text;  // "127.0.0.1:9100", "[::1]:9100": as CivetWeb and people write it.
 };
 
-std::optional<Address> to_address(const AdminHttp::Settings& settings) {
+std::optional<Address> to_address(const std::string& bind, std::uint16_t port_number) {
   Address address;
-  const std::string host = settings.bind == "*" ? "0.0.0.0" : settings.bind;
-  const std::string port = ":" + std::to_string(settings.port);
+  const std::string host = bind == "*" ? "0.0.0.0" : bind;
+  const std::string port = ":" + std::to_string(port_number);
   sockaddr_in v4{};
   sockaddr_in6 v6{};
   if (::inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1) {
     v4.sin_family = AF_INET;
-    v4.sin_port = htons(settings.port);
+    v4.sin_port = htons(port_number);
     std::memcpy(&address.storage, &v4, sizeof v4);
     address.size = sizeof v4;
     address.text = host + port;
@@ -85,7 +90,7 @@ std::optional<Address> to_address(const AdminHttp::Settings& settings) {
   }
   if (::inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) == 1) {
     v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(settings.port);
+    v6.sin6_port = htons(port_number);
     std::memcpy(&address.storage, &v6, sizeof v6);
     address.size = sizeof v6;
     address.text = "[" + host + "]" + port;
@@ -113,6 +118,7 @@ struct AdminHttp::Impl {
   std::shared_ptr<prometheus::Collectable> metrics;  // Shared with the program, which fills it.
   std::function<bool()> ready;
   std::map<std::string, Handler> routes;
+  Address address;
   mg_context* context = nullptr;
   std::uint16_t port = 0;
 
@@ -120,7 +126,23 @@ struct AdminHttp::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() {
-    if (context != nullptr) mg_stop(context);
+    if (context == nullptr) return;
+    const std::jthread knocking([this](const std::stop_token& stopped) { knock_until(stopped); });
+    mg_stop(context);
+  }
+
+  // CivetWeb looks whether it is to stop when a connection comes, or else every two seconds.
+  void knock_until(const std::stop_token& stopped) const {
+    ::pthread_setname_np(::pthread_self(), "admin-stop");
+    std::mutex mutex;
+    std::condition_variable_any nothing;
+    std::unique_lock lock(mutex);
+    while (!stopped.stop_requested()) {
+      const Fd door(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+      // Whether it is opened does not matter, and it never is once the server has stopped.
+      static_cast<void>(::connect(door.get(), reinterpret_cast<const sockaddr*>(&address.storage), address.size));
+      nothing.wait_for(lock, stopped, kKnockInterval, [] { return false; });
+    }
   }
 
   HttpReply metrics_page() const {
@@ -205,7 +227,7 @@ int AdminHttp::Impl::on_message(const mg_connection*, const char* message) noexc
 
 Result<AdminHttp> AdminHttp::start(const Settings& settings, std::shared_ptr<prometheus::Collectable> metrics,
                                    std::function<bool()> ready, std::map<std::string, Handler> routes) {
-  const auto address = to_address(settings);
+  const auto address = to_address(settings.bind, settings.port);
   if (!address) {
     return Error{ErrorCode::invalid_config,
                  "bind address \"" + settings.bind + "\" is not allowed: an IPv4 or IPv6 address, or *"};
@@ -249,6 +271,7 @@ Result<AdminHttp> AdminHttp::start(const Settings& settings, std::shared_ptr<pro
   if (impl->context == nullptr) return listen_error(*address);
   mg_server_port bound{};
   if (mg_get_server_ports(impl->context, 1, &bound) == 1) impl->port = static_cast<std::uint16_t>(bound.port);
+  impl->address = *to_address(settings.bind, impl->port);
   return AdminHttp(std::move(impl));
 }
 
