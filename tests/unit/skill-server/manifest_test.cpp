@@ -315,7 +315,7 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"NotUtf8InTheBody", with_fields("") + "\n\xc3\x28\n", "7: error: not valid UTF-8"},
         Broken{"FrontmatterTooLarge", with_fields("license: " + std::string(limits::kFrontmatterBytesMax, 'x') + "\n"),
                "1: error: the frontmatter is larger"}),
-    [](const auto& info) { return std::string(info.param.what); });
+    [](const auto& broken) { return std::string(broken.param.what); });
 
 TEST(ManifestTest, ATooLargeFileIsRefusedUnread) {
   const auto reading = load(with_fields("") + std::string(limits::kManifestBytesMax, 'x'));

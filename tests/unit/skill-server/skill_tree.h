@@ -34,7 +34,7 @@ class SkillTree {
     const std::filesystem::path file = root_ / path;
     std::filesystem::create_directories(file.parent_path());
     std::ofstream(file, std::ios::binary) << text;
-    if (executable) ASSERT_EQ(::chmod(file.c_str(), 0755), 0);
+    ASSERT_EQ(::chmod(file.c_str(), executable ? 0755 : 0644), 0);
   }
   // A skill that is named after its folder.
   void add_skill(const std::string& folder, const std::string& description = "Does one thing.") const {
