@@ -186,7 +186,6 @@ struct AdminHttp::Impl {
   static int on_request(mg_connection* connection) noexcept;
   static int on_http_error(mg_connection* connection, int status, const char* message) noexcept;
   static int on_message(const mg_connection* connection, const char* message) noexcept;
-  static int on_access(const mg_connection*, const char*) noexcept { return 1; }
   static void* on_thread(const mg_context*, int) noexcept {
     ::pthread_setname_np(::pthread_self(), "admin-http");
     return nullptr;
@@ -244,7 +243,7 @@ Result<AdminHttp> AdminHttp::start(const Settings& settings, std::shared_ptr<pro
   callbacks.begin_request = &Impl::on_request;
   callbacks.http_error = &Impl::on_http_error;
   callbacks.log_message = &Impl::on_message;
-  callbacks.log_access = &Impl::on_access;
+  // No log_access: with it, CivetWeb calls localtime, which threads must not share.
   callbacks.init_thread = &Impl::on_thread;
 
   const std::string threads = std::to_string(limits::kAdminThreads);
