@@ -15,7 +15,6 @@ void add_connection_options(CLI::App& command, ConnectionOptions& options) {
           "A proxy, as PUBLISH,SUBSCRIBE (tcp://127.0.0.1:5444,tcp://127.0.0.1:5555). Give several to fail over "
           "from one to the next. Also from SKILLSCALE_PROXY_XSUB and SKILLSCALE_PROXY_XPUB, comma lists")
       ->type_name("PUBLISH,SUBSCRIBE")
-      ->delimiter(';')
       ->expected(1)
       ->take_all();
   command.add_option("--connect-timeout", options.connect_seconds, "Seconds to wait for a proxy (5)")
