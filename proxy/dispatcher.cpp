@@ -220,7 +220,7 @@ void Dispatcher::pump(Group& group) {
 
 // --- The life of a lease --------------------------------------------------------------------
 
-bool Dispatcher::finish(std::string_view token, std::string_view reply_to) {
+bool Dispatcher::finish(std::string_view token, std::string_view reply_to, bool well_formed) {
   const auto slot = leases_.find(token);
   if (!slot) {
     ++counters_.stale_tokens;
@@ -233,8 +233,13 @@ bool Dispatcher::finish(std::string_view token, std::string_view reply_to) {
   if (live) {
     ++group.counters.completed;
     group.counters.time_leased.observe(now() - lease.leased_at);
-    // Nobody is there to receive the reply: the agent may come back and ask again.
-    if (!subscriptions_.wants(reply_to) && open_envelope(lease.delivery)) {
+    if (!well_formed) {
+      ++counters_.garbled_replies;
+      log::error("a member answered with something that is no reply",
+                 {{"topic", group.topic->name}, {"instance", lease.member->parts.instance}});
+      answer(lease.delivery, ErrorCode::internal, "the skill server answered with something that is no reply");
+    } else if (!subscriptions_.wants(reply_to) && open_envelope(lease.delivery)) {
+      // Nobody is there to receive the reply: the agent may come back and ask again.
       known_runs_.remember(KnownRuns::key_of_request(lease.delivery.fields.address), {lease.member->name, std::nullopt},
                            now());
     }
@@ -243,7 +248,7 @@ bool Dispatcher::finish(std::string_view token, std::string_view reply_to) {
   }
   release(*slot);
   pump(group);
-  return live;
+  return live && well_formed;
 }
 
 void Dispatcher::start(const StartFrame& frame) {

@@ -54,6 +54,7 @@ struct DispatcherCounters {
   std::uint64_t stale_tokens = 0;     // Frames whose token names no live lease.
   std::uint64_t late_replies = 0;     // Replies of leases that were taken back.
   std::uint64_t malformed = 0;        // Intents and frames that could not be parsed.
+  std::uint64_t garbled_replies = 0;  // Replies of members that were none.
   std::uint64_t no_skill_server = 0;  // Answered no_skill_server.
   std::uint64_t refused_members = 0;  // Joins past kMembersMax.
   std::uint64_t resent = 0;           // Intents that came with the re-send frame.
@@ -82,7 +83,8 @@ class Dispatcher {
   void join(const std::string& member_name);
   void leave(std::string_view member_name);  // Its connection or its subscription ended.
   // True when the reply is to be passed on to `reply_to`; false when it is stale.
-  bool finish(std::string_view token, std::string_view reply_to);
+  // A reply that cannot be one (not `well_formed`) is replaced by an error of the proxy.
+  bool finish(std::string_view token, std::string_view reply_to, bool well_formed = true);
   void start(const StartFrame& frame);
   void give_back(const GiveBackFrame& frame);
   void announce(const AnnounceFrame& frame);

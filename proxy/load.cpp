@@ -181,6 +181,7 @@ void add_totals(const Load& load, std::vector<MetricFamily>& families) {
   };
   counter("skillscale_stale_tokens_total", "Frames whose lease is over or was never given", load.counters.stale_tokens);
   counter("skillscale_late_replies_total", "Replies of leases that were taken back", load.counters.late_replies);
+  counter("skillscale_garbled_replies_total", "Replies of members that were none", load.counters.garbled_replies);
   counter("skillscale_malformed_intents_total", "Intents that could not be parsed", load.counters.malformed);
   counter("skillscale_malformed_frames_total", "Frames that belong to no known message", load.totals.malformed);
   counter("skillscale_too_large_total", "Messages over the size limit", load.totals.too_large);
