@@ -67,12 +67,12 @@ while [[ $# -gt 0 ]]; do
   shift
 done
 
-# Free ports of 127.0.0.1, one a line; all are open at once, so no two are the same.
+# Free ports of 127.0.0.1 in one line; all are open at once, so no two are the same.
 pick_free_ports() {
   python3 - "$1" <<'END'
 import socket, sys
 sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
-print(*(s.getsockname()[1] for s in sockets), sep="\n")
+print(*(s.getsockname()[1] for s in sockets))
 END
 }
 
@@ -228,8 +228,10 @@ main() {
     build
   fi
   if $free_ports; then
-    { read -r 'port[xsub]' && read -r 'port[xpub]' && read -r 'port[metrics]' && read -r 'port[data]' &&
-      read -r 'port[code]'; } < <(pick_free_ports 5)
+    # By assignment, not by a pipe: the ports must be closed again before they are used.
+    local free
+    free=$(pick_free_ports 5)
+    read -r 'port[xsub]' 'port[xpub]' 'port[metrics]' 'port[data]' 'port[code]' <<<"$free"
   fi
   check_ports
   export SKILLSCALE_PROXY_XSUB=tcp://127.0.0.1:${port[xsub]} SKILLSCALE_PROXY_XPUB=tcp://127.0.0.1:${port[xpub]}

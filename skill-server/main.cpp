@@ -21,7 +21,9 @@ Result<ScanResult> scan_skills(const ServerSettings& settings) {
   const auto interpreters =
       Interpreters::create(settings.interpreters, path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path);
   if (!interpreters) return interpreters.error();
-  return Catalogue::scan(settings.skills_folder, *interpreters);
+  auto scanned = Catalogue::scan(settings.skills_folder, *interpreters);
+  if (!scanned) return Error{scanned.error().code, "skills-dir: " + scanned.error().detail};
+  return scanned;
 }
 
 void log_problems(const ScanResult& scanned, const std::string& folder) {

@@ -30,8 +30,8 @@ import uuid
 
 import zmq
 
-BIN = pathlib.Path(os.environ.get("SKILLSCALE_BIN", "build/dev/bin")).resolve()
 SOURCE = pathlib.Path(os.environ.get("SKILLSCALE_SOURCE", pathlib.Path(__file__).parents[2])).resolve()
+BIN = pathlib.Path(os.environ.get("SKILLSCALE_BIN", SOURCE / "build/dev/bin")).resolve()
 # Sanitized programs are several times slower; deadlines are not what the tests are about.
 PATIENCE = float(os.environ.get("SKILLSCALE_PATIENCE", "1"))
 
@@ -446,9 +446,12 @@ class Cluster:
         path.chmod(0o755)
         return folder
 
-    def add_journal_skill(self, name="journal", seconds=0, **options):
-        """Appends its first line of input to the journal, takes `seconds`, and answers "done <line>"."""
-        pause = f"sleep {seconds}\n" if seconds else ""
+    def add_journal_skill(self, name="journal", seconds=0, endless=False, **options):
+        """Appends its first line of input to the journal, takes `seconds`, and answers "done <line>".
+
+        An endless one is a single process, so that it is seen to be gone when that one is.
+        """
+        pause = "exec sleep 600\n" if endless else f"sleep {seconds}\n" if seconds else ""
         script = f'read -r tag\nprintf "%s\\n" "$tag" >> "{self.journal_path}"\n{pause}printf "done %s" "$tag"'
         return self.add_skill(name, script, **options)
 

@@ -135,17 +135,27 @@ class LegacyTest(SystemTest):
         for server in servers:
             self.assertEqual([json.loads(server.receive()[1])["request_id"] for _ in ids], ids)
 
-    def test_an_agent_whose_id_begins_another_id_does_not_see_its_replies(self):
+    def test_agents_with_similar_ids_see_only_their_own_replies(self):
         self.cluster.add_skill("echo", "cat")
         self.cluster.start_proxy()
         self.cluster.start_server("TOPIC_X")
-        short, long = self.plain_agent("1234abcd"), self.plain_agent("1234abcd5678")
-        for n in range(10):
-            long.publish("TOPIC_X", {"skill": "echo", "data": f"{n}"})
-        self.assertEqual(sorted(long.receive()[1]["content"] for _ in range(10)), [str(n) for n in range(10)])
-        self.assertIsNone(short.receive(0.5))
-        short.publish("TOPIC_X", {"skill": "echo", "data": "mine"})
-        self.assertEqual(short.receive()[1]["content"], "mine")
+        agents = {name: self.plain_agent(name) for name in ("1234abc0", "1234abc1")}
+        for _ in range(10):
+            for name, agent in agents.items():
+                agent.publish("TOPIC_X", {"skill": "echo", "data": name})
+        for name, agent in agents.items():
+            self.assertEqual([agent.receive()[1]["content"] for _ in range(10)], [name] * 10)
+            self.assertIsNone(agent.receive(0.3))
+
+    def test_an_agent_that_compares_topics_does_not_take_the_replies_of_a_longer_id(self):
+        self.cluster.add_skill("echo", "cat")
+        self.cluster.start_proxy()
+        self.cluster.start_server("TOPIC_X")
+        short, long = self.cluster.agent("1234abcd"), self.cluster.agent("1234abcd5678")
+        request_ids = [long.publish("TOPIC_X", {"skill": "echo", "data": "theirs"}) for _ in range(10)]
+        long.collect(request_ids)
+        self.assertEqual(short.call("TOPIC_X", {"skill": "echo", "data": "mine"})["content"], "mine")
+        self.assertEqual(len(short.replies), 1)
 
     def test_a_plain_server_beside_members_does_not_disturb_them(self):
         self.cluster.add_journal_skill()

@@ -24,7 +24,7 @@ class RestartTest(SystemTest):
         self.assertEqual(agent.call("TOPIC_X", {"skill": "echo", "data": "after"})["content"], "after")
 
     def test_a_server_killed_in_the_middle_of_a_run_is_told_at_once(self):
-        self.cluster.add_journal_skill(seconds=30)
+        self.cluster.add_journal_skill(endless=True)
         self.cluster.start_proxy()
         server = self.cluster.start_server("TOPIC_X")
         agent = self.cluster.agent()
@@ -100,7 +100,7 @@ class GracefulStopTest(SystemTest):
         self.assertEqual(agent.duplicates(), 0)
 
     def test_a_run_past_the_drain_limit_is_killed_and_answered(self):
-        self.cluster.add_journal_skill(seconds=60)
+        self.cluster.add_journal_skill(endless=True)
         self.cluster.start_proxy()
         server = self.cluster.start_server("TOPIC_X", "--drain-timeout", "500")
         agent = self.cluster.agent()
@@ -121,19 +121,20 @@ class GracefulStopTest(SystemTest):
         self.assertEqual(proxy.wait_exit(), 0)
         self.assertEqual(agent.duplicates(), 0)
 
-    def test_a_second_signal_does_not_leave_anything_behind(self):
-        self.cluster.add_journal_skill(seconds=2)
+    def test_a_second_signal_ends_a_server_at_once_with_status_1(self):
+        self.cluster.add_journal_skill(endless=True)
         self.cluster.start_proxy()
         server = self.cluster.start_server("TOPIC_X")
         agent = self.cluster.agent()
         agent.publish("TOPIC_X", {"skill": "journal", "data": "t\n"})
         wait_until(self.cluster.executions, 10, "the run has begun")
         server.send_signal(signal.SIGTERM)
+        wait_until(lambda: "stopping" in server.log(), 10, "the server is stopping")
         server.send_signal(signal.SIGTERM)
-        self.assertEqual(server.wait_exit(), 0)
+        self.assertEqual(server.wait_exit(8), 1)
 
-    def test_the_runs_of_a_killed_server_die_with_it(self):
-        self.cluster.add_journal_skill(seconds=600)
+    def test_the_scripts_of_a_killed_server_die_with_it(self):
+        self.cluster.add_journal_skill(endless=True)
         self.cluster.start_proxy()
         server = self.cluster.start_server("TOPIC_X")
         agent = self.cluster.agent()
