@@ -207,7 +207,7 @@ stay_up() {
   export SKILLSCALE_PROXY_XSUB=$SKILLSCALE_PROXY_XSUB SKILLSCALE_PROXY_XPUB=$SKILLSCALE_PROXY_XPUB
   $bin_dir/skillscale publish TOPIC_DATA_PROCESSING --skill csv-analyzer --file yours.csv
   $bin_dir/skillscale publish TOPIC_CODE_ANALYSIS "how complex is this code?" --file yours.py
-  $bin_dir/skillscale shell
+  $bin_dir/skillscale shell --admin http://127.0.0.1:${port[metrics]}
 
 Metrics: http://127.0.0.1:${port[metrics]}/metrics   Load: http://127.0.0.1:${port[metrics]}/v1/topics
 Logs:    $run_dir
