@@ -419,9 +419,9 @@ void Dispatcher::accept_resent(std::string_view topic_name, Delivery delivery) {
   }
   const std::string key = KnownRuns::key_of_request(address);
   if (const KnownRun* known = known_runs_.find(key, now())) {
-    if (known->answer) {
-      const Reply reply = *known->answer;
-      outbox_.answer(address.reply_to, reply);
+    if (known->verdict) {
+      const Error verdict = *known->verdict;
+      answer(delivery, verdict.code, verdict.detail);
       return;
     }
     if (Member* member = roster_.find_member(known->member)) {
@@ -686,7 +686,7 @@ void Dispatcher::answer(Delivery& delivery, ErrorCode code, std::string text) {
   }
   log::debug("answered by the proxy", {{"request_id", address.request_id}, {"code", name_of(code)}});
   if (!subscriptions_.wants(address.reply_to)) {
-    known_runs_.remember(KnownRuns::key_of_request(address), {"", reply}, now());
+    known_runs_.remember(KnownRuns::key_of_request(address), {"", Error{code, reply.error}}, now());
   }
   outbox_.answer(address.reply_to, reply);
 }

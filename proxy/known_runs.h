@@ -8,16 +8,16 @@
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "protocol/intent.h"
-#include "protocol/reply.h"
 
 namespace skillscale {
 
 // Where an intent that is sent again must go: to the member that has its run,
 // or straight back with the answer that nobody was there to receive.
 struct KnownRun {
-  std::string member;  // Member name; empty when `answer` is set.
-  std::optional<Reply> answer;
+  std::string member;  // Member name; empty when `verdict` is set.
+  std::optional<Error> verdict;
 };
 
 // Bounded in number and age; the oldest entry goes first. Not thread-safe.

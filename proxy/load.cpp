@@ -121,10 +121,27 @@ MetricFamily group_gauge(const Load& load, const char* name, const char* help, V
   return result;
 }
 
-MetricFamily group_counter(const Load& load, const CounterColumn& column) {
+// Topics that nobody has ever served come from strangers: they have gauges, for
+// scaling up from zero, but share one line of counters.
+std::vector<GroupLoad> groups_with_counters(const Load& load) {
+  std::vector<GroupLoad> groups;
+  GroupLoad unserved;
+  unserved.topic = "unserved";
+  for (const GroupLoad& group : load.groups) {
+    if (group.group.empty()) {
+      add(unserved, group);
+    } else {
+      groups.push_back(group);
+    }
+  }
+  groups.push_back(std::move(unserved));
+  return groups;
+}
+
+MetricFamily group_counter(const std::vector<GroupLoad>& groups, const CounterColumn& column) {
   MetricFamily result =
       family((std::string("skillscale_intents_") + column.name + "_total").c_str(), column.help, MetricType::Counter);
-  for (const GroupLoad& group : load.groups) {
+  for (const GroupLoad& group : groups) {
     ClientMetric one = metric(labels_of(group));
     one.counter.value = static_cast<double>(group.counters.*column.member);
     result.metric.push_back(std::move(one));
@@ -132,9 +149,10 @@ MetricFamily group_counter(const Load& load, const CounterColumn& column) {
   return result;
 }
 
-MetricFamily group_histogram(const Load& load, const char* name, const char* help, Durations GroupCounters::*member) {
+MetricFamily group_histogram(const std::vector<GroupLoad>& groups, const char* name, const char* help,
+                             Durations GroupCounters::*member) {
   MetricFamily result = family(name, help, MetricType::Histogram);
-  for (const GroupLoad& group : load.groups) {
+  for (const GroupLoad& group : groups) {
     const Durations& durations = group.counters.*member;
     ClientMetric one = metric(labels_of(group));
     std::uint64_t cumulative = 0;
@@ -291,11 +309,12 @@ std::vector<MetricFamily> LoadBoard::Collect() const {
   families.push_back(group_gauge(*load, "skillscale_held_bytes", "Bytes that wait", as_double(&GroupLoad::held_bytes)));
   families.push_back(group_gauge(*load, "skillscale_oldest_seconds", "Age of the intent that has waited longest",
                                  [](const GroupLoad& group) { return group.oldest_ms / 1000; }));
-  for (const CounterColumn& column : kCounters) families.push_back(group_counter(*load, column));
+  const std::vector<GroupLoad> counted = groups_with_counters(*load);
+  for (const CounterColumn& column : kCounters) families.push_back(group_counter(counted, column));
+  families.push_back(group_histogram(counted, "skillscale_held_seconds", "How long intents waited for room",
+                                     &GroupCounters::time_held));
   families.push_back(
-      group_histogram(*load, "skillscale_held_seconds", "How long intents waited for room", &GroupCounters::time_held));
-  families.push_back(
-      group_histogram(*load, "skillscale_leased_seconds", "From dispatch to reply", &GroupCounters::time_leased));
+      group_histogram(counted, "skillscale_leased_seconds", "From dispatch to reply", &GroupCounters::time_leased));
   for (const TrafficColumn& column : kTraffic) families.push_back(traffic_counter(*load, column));
   add_totals(*load, families);
   return families;

@@ -96,19 +96,19 @@ class Server {
   const Executor executor_;
   ServerMetrics metrics_;
   Runs runs_;
+  std::atomic<bool> ready_ = false;
+  std::optional<AdminHttp> http_;  // Stops after the links, which must not wait for it to leave the fabric.
   std::vector<std::unique_ptr<FabricLink>> links_;
   Frames frames_;
   Wakeup stop_wakeup_;
   std::atomic<int> stops_requested_ = 0;
   int stops_seen_ = 0;
-  std::atomic<bool> ready_ = false;
   bool ready_file_written_ = false;
   Phase phase_ = Phase::serving;
   bool killed_ = false;
   SteadyTime phase_end_ = SteadyTime::max();
   int exit_status_ = 0;
-  std::optional<WorkerPool> pool_;  // Its threads are started last and end first,
-  std::optional<AdminHttp> http_;   // but for those that answer HTTP.
+  std::optional<WorkerPool> pool_;  // Its threads are started last and end first.
 };
 
 }  // namespace skillscale

@@ -56,7 +56,7 @@ Result<std::vector<Proxy>> proxies_of_flags(const std::vector<std::string>& flag
 std::string_view advice(std::string_view code) {
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 11> kAdvice = {{
       {"unreachable", "start it with skillscale_proxy, or name it with --proxy PUBLISH,SUBSCRIBE"},
-      {"no_answer", "wait longer with --timeout SECONDS, or look at the skill server's log"},
+      {"no_answer", "is a skill server running for this topic? if it is slow, wait longer with --timeout SECONDS"},
       {"no_skill_server",
        "start a skill server for this topic: skillscale_skill_server --topic TOPIC --skills-dir DIR"},
       {"no_capacity", "no skill server had room in time; start more of them, or try again"},

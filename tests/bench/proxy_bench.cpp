@@ -72,7 +72,8 @@ class LeasingHub : public Hub {
 class PlainHub : public Hub {
  public:
   explicit PlainHub(zmq::context_t& context)
-      : control_(context, zmq::socket_type::pair), frontend_(context, zmq::socket_type::xsub),
+      : control_(context, zmq::socket_type::pair),
+        frontend_(context, zmq::socket_type::xsub),
         backend_(context, zmq::socket_type::xpub) {
     for (zmq::socket_t* socket : {&frontend_, &backend_}) {
       socket->set(zmq::sockopt::sndhwm, 0);
@@ -112,7 +113,8 @@ class EchoServer {
       zmq::message_t subscription;
       (void)publisher.recv(subscription);
       SK_CHECK(connect_socket(subscriber, endpoints.xpub));
-      send_subscribe(subscriber, leasing ? encode_member_name({"TOPIC_BENCH", "default", random_id(), 16}) : "TOPIC_BENCH");
+      send_subscribe(subscriber,
+                     leasing ? encode_member_name({"TOPIC_BENCH", "default", random_id(), 16}) : "TOPIC_BENCH");
       ready_ = true;
       ready_.notify_one();
       echo(subscriber, publisher);

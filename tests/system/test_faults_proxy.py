@@ -75,7 +75,7 @@ class ProxyFaultTest(SystemTest):
         tags = {primary.publish(TOPIC, {"skill": "journal", "data": f"t{n}\n"}): f"t{n}" for n in range(500)}
         primary.pump_until(lambda: len(primary.replies) > 50, 20, "the load is running")
         first.kill()
-        primary.pump_until(lambda: not primary._connected, 10, "the primary is missed")
+        primary.pump(0.1)  # What it had sent before is still on its way.
         standby._unanswered = dict(primary._unanswered)
         standby._resend()
         replies = {request: answers[0] for request, answers in primary.replies.items()}
@@ -123,12 +123,13 @@ class FloodTest(SystemTest):
         self.assert_success(agent.call(TOPIC, {"skill": "echo", "data": "x"}, seconds=60))
         after_topics = rss_kb(proxy.pid)
         for _ in range(100):
-            passing = [context.socket(zmq.SUB) for _ in range(100)]
-            for subscriber in passing:
-                subscriber.subscribe(b"AGENT_REPLY_" + uuid.uuid4().hex.encode())
-                subscriber.connect(proxy.xpub)
-            for subscriber in passing:
-                subscriber.close(linger=0)
+            with zmq.Context() as passing:
+                subscribers = [passing.socket(zmq.SUB) for _ in range(100)]
+                for subscriber in subscribers:
+                    subscriber.subscribe(b"AGENT_REPLY_" + uuid.uuid4().hex.encode())
+                    subscriber.connect(proxy.xpub)
+                for subscriber in subscribers:
+                    subscriber.close(linger=0)
         self.assert_success(agent.call(TOPIC, {"skill": "echo", "data": "x"}, seconds=60))
         wait_until(lambda: "skillscale_subscriptions 1\n" in http_get(f"{proxy.http}/metrics")[1], 30, "only the agent is left")
         after_agents = rss_kb(proxy.pid)
@@ -136,8 +137,8 @@ class FloodTest(SystemTest):
         print(f"flood: proxy RSS {before} kB idle, {after_topics} kB after 1,000,000 topics,"
               f" {after_agents} kB after 10,000 agents; metrics page {page} bytes")
         context.destroy(linger=0)
-        self.assertLess(after_agents - before, 100 * 1024)
-        self.assertLess(page, 4 * 1024 * 1024)
+        self.assertLess(after_agents - before, 80 * 1024)
+        self.assertLess(page, 1024 * 1024)
 
 
 

@@ -124,7 +124,7 @@ struct Reply {
   std::string json;  // The reply as it came, byte by byte; also there when the client made it.
 };
 
-// Called exactly once per request. Must not throw.
+// Called exactly once per request. Must not throw, and must not destroy the client.
 using OnReply = std::function<void(const Reply& reply)>;
 
 // A request on its way. Copies stand for the same request; dropping all of them
