@@ -137,6 +137,13 @@ class Daemon:
         self.process.terminate()
         return self.wait_exit(seconds)
 
+    def crash(self):
+        """What says that the program broke one of its own rules, or a sanitizer found something."""
+        if self.process.returncode in (-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS, -signal.SIGFPE):
+            return f"{self.name} ended with signal {-self.process.returncode}"
+        finding = next((line for line in self.log().splitlines() if "Sanitizer: " in line or ": runtime error: " in line), None)
+        return finding and f"{self.name}: {finding}"
+
     def close(self):
         if self.is_running():
             with contextlib.suppress(ProcessLookupError):
@@ -378,6 +385,7 @@ class Cluster:
                 daemon.close()
             except AssertionError as error:
                 failures.append(str(error))
+        failures += [crash for crash in (daemon.crash() for daemon in self.daemons) if crash]
         left = self._kill_what_is_left()
         if left:
             failures.append("left behind: " + "; ".join(left))
