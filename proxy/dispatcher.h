@@ -33,8 +33,7 @@ class Outbox {
  public:
   virtual ~Outbox() = default;
   // [member, payload, token, facts]. False when the member's queue is full. Does not change `payload`.
-  virtual bool dispatch(const Member& member, zmq::message_t& payload, const Token& token,
-                        const DeliveryFacts& facts) = 0;
+  virtual bool dispatch(Member& member, zmq::message_t& payload, const Token& token, const DeliveryFacts& facts) = 0;
   // [member, control, token]. False when the member's queue is full.
   virtual bool control(const Member& member, std::string_view control, const Token& token) = 0;
   // A final reply that the proxy itself makes.

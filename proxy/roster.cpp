@@ -61,6 +61,7 @@ Member* Roster::join(const std::string& name, SteadyTime now) {
   Group& group = group_named(topic_named(parts->topic), parts->group, now);
   auto member = std::make_unique<Member>();
   member->name = name;
+  member->frame = zmq::message_t(name);
   member->parts = *parts;
   member->group = &group;
   group.members.push_back(member.get());

@@ -22,7 +22,8 @@ struct Group;
 
 // One skill server's membership of a group, known by its subscription.
 struct Member {
-  std::string name;  // The whole subscription.
+  std::string name;      // The whole subscription.
+  zmq::message_t frame;  // The same as a message frame, whose bytes all dispatches share.
   MemberName parts;
   Group* group = nullptr;
   std::uint32_t outstanding = 0;  // Credits taken.

@@ -237,9 +237,10 @@ void Switch::broadcast(std::span<zmq::message_t> parts) {
   backend_.set(zmq::sockopt::xpub_nodrop, 1);
 }
 
-bool Switch::dispatch(const Member& member, zmq::message_t& payload, const Token& token, const DeliveryFacts& facts) {
-  std::array<zmq::message_t, 4> parts{to_message(member.name), zmq::message_t(), to_message(encode_token(token)),
+bool Switch::dispatch(Member& member, zmq::message_t& payload, const Token& token, const DeliveryFacts& facts) {
+  std::array<zmq::message_t, 4> parts{zmq::message_t(), zmq::message_t(), to_message(encode_token(token)),
                                       zmq::message_t()};
+  parts[0].copy(member.frame);
   parts[1].copy(payload);
   const bool first_try = facts == DeliveryFacts{};
   if (!first_try) parts[3] = to_message(encode_delivery_facts(facts));

@@ -59,7 +59,7 @@ class Switch : private Outbox {
   void broadcast(std::span<zmq::message_t> parts);
 
   // Outbox
-  bool dispatch(const Member& member, zmq::message_t& payload, const Token& token, const DeliveryFacts& facts) override;
+  bool dispatch(Member& member, zmq::message_t& payload, const Token& token, const DeliveryFacts& facts) override;
   bool control(const Member& member, std::string_view control, const Token& token) override;
   void answer(const std::string& reply_to, const Reply& reply) override;
 

@@ -121,7 +121,7 @@ class World : public Outbox {
   }
   void end(const std::string& request) { EXPECT_TRUE(ended_.insert(request).second) << request << " ended twice"; }
 
-  bool dispatch(const Member& member, zmq::message_t& payload, const Token& token, const DeliveryFacts&) override {
+  bool dispatch(Member& member, zmq::message_t& payload, const Token& token, const DeliveryFacts&) override {
     const auto fields = decode_routing(payload.to_string_view());
     leases_[encode_token(token)] = {fields->address.request_id, member.name};
     std::size_t with_member = 0;
