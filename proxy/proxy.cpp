@@ -8,6 +8,7 @@
 #include "bus/sockets.h"
 #include "daemon/admin_http.h"
 #include "daemon/logging.h"
+#include "os/descriptor_limit.h"
 #include "os/ready_file.h"
 #include "protocol/topic.h"
 #include "proxy/switch.h"
@@ -42,6 +43,7 @@ std::map<std::string, AdminHttp::Handler> load_routes(std::shared_ptr<LoadBoard>
 }  // namespace
 
 Result<void> run_proxy(const ProxySettings& settings, Shutdown& shutdown) {
+  raise_descriptor_limit();
   zmq::context_t context = make_context();
   const SystemClock clock;
   const auto board = std::make_shared<LoadBoard>();  // Shared with the HTTP threads.

@@ -60,7 +60,6 @@ const ReplyCache::Stored* ReplyCache::find(Index& index, const std::string& name
     remove(position);
     return nullptr;
   }
-  entries_.splice(entries_.end(), entries_, position);
   return &position->stored;
 }
 
@@ -83,13 +82,8 @@ void ReplyCache::add_request(const std::string& idempotency_name, RequestName re
   bytes_ += bytes;
 }
 
-// The order is that of use, not of age, so every entry is looked at; called once a second.
 void ReplyCache::expire(SteadyTime now) {
-  for (auto position = entries_.begin(); position != entries_.end();) {
-    const auto next = std::next(position);
-    if (now - position->since > time_max_) remove(position);
-    position = next;
-  }
+  while (!entries_.empty() && now - entries_.front().since > time_max_) remove(entries_.begin());
 }
 
 void ReplyCache::remove(Position position) {

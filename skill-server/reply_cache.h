@@ -31,7 +31,7 @@ struct RequestName {
 // A final reply is shared by the leases it answers and the cache; it is immutable.
 using SharedReply = std::shared_ptr<const Reply>;
 
-// Bounded by bytes (the least recently used goes first) and by time. Owned by one thread.
+// Bounded by bytes (the oldest goes first) and by time. Owned by one thread.
 class ReplyCache {
  public:
   struct Stored {
@@ -53,7 +53,7 @@ class ReplyCache {
   void add_request(const std::string& idempotency_name, RequestName request);
   void expire(SteadyTime now);
 
-  // In no particular order.
+  // From the oldest on.
   template <typename Visit>
   void for_each(Visit visit) const {
     for (const Entry& entry : entries_) visit(entry.stored);
@@ -77,7 +77,7 @@ class ReplyCache {
   const std::size_t bytes_max_;
   const std::chrono::milliseconds time_max_;
   std::size_t bytes_ = 0;
-  std::list<Entry> entries_;  // The least recently used first.
+  std::list<Entry> entries_;  // The oldest first.
   Index by_request_;
   Index by_idempotency_;
 };
