@@ -3,10 +3,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "base/limits.h"
 #include "protocol/reply.h"
+#include "skill-server/run_folder.h"
 #include "skill-server/runs.h"
 
 namespace skillscale {
@@ -24,8 +26,10 @@ class Executor {
   explicit Executor(ExecutorSettings settings) : settings_(std::move(settings)) {}
 
   // `cancel_fd` readable: stop it. The reply has everything but what belongs to
-  // its lease (attempt, held) and to the server (server, queued).
-  Reply execute(const RunWork& work, std::chrono::milliseconds timeout, int cancel_fd) const;
+  // its lease (attempt, held) and to the server (server, queued). With `used` the
+  // run's folder is left there, so that removing it need not delay the reply.
+  Reply execute(const RunWork& work, std::chrono::milliseconds timeout, int cancel_fd,
+                std::optional<RunFolder>* used = nullptr) const;
 
  private:
   const ExecutorSettings settings_;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <exception>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -56,10 +57,11 @@ std::vector<WorkerPool::Finished> WorkerPool::take_finished() {
 
 void WorkerPool::work() {
   while (auto job = jobs_.pop()) {
+    std::optional<RunFolder> used;  // Removed once the reply is on its way.
     Result result{.finished = {.run = job->execute.run, .reply = {}}, .slot = job->slot};
     try {
       const Execute& execute = job->execute;
-      result.finished.reply = executor_.execute(execute.work, execute.timeout, cancels_[job->slot]->fd());
+      result.finished.reply = executor_.execute(execute.work, execute.timeout, cancels_[job->slot]->fd(), &used);
       result.finished.reply.timing_ms.queued = std::chrono::duration<double, std::milli>(execute.queued).count();
     } catch (const std::exception& error) {
       const std::string& id = job->execute.work.intent.address.request_id;
