@@ -1,6 +1,7 @@
 // Round trips and throughput through the proxy, beside libzmq's own zmq_proxy in
-// the same process and run. Echo servers are threads; an agent keeps `window`
-// intents outstanding. Prints one line per case and the ratio of the two.
+// the same process and run. Proxy, echo servers and agent are threads with a zmq
+// context each, as if they were processes; the agent keeps `window` intents outstanding. Prints one line per case and
+// the ratio of the two.
 //
 //   proxy_bench [requests per case]
 #include <algorithm>
@@ -44,12 +45,12 @@ class Hub {
 
 class LeasingHub : public Hub {
  public:
-  explicit LeasingHub(zmq::context_t& context) {
+  LeasingHub() {
     SwitchSettings settings;
     settings.xsub_endpoint = settings.xpub_endpoint = "tcp://127.0.0.1:*";
     std::atomic<bool> bound = false;
-    thread_ = std::thread([this, &context, &bound, settings] {
-      auto hub = Switch::bind(settings, context, clock_, board_);
+    thread_ = std::thread([this, &bound, settings] {
+      auto hub = Switch::bind(settings, context_, clock_, board_);
       endpoints = {(*hub)->xsub_endpoint(), (*hub)->xpub_endpoint()};
       auto shutdown = Shutdown::on_signals({SIGUSR1});
       bound = true;
@@ -64,6 +65,7 @@ class LeasingHub : public Hub {
   }
 
  private:
+  zmq::context_t context_ = make_context();
   SystemClock clock_;
   LoadBoard board_;
   std::thread thread_;
@@ -71,10 +73,10 @@ class LeasingHub : public Hub {
 
 class PlainHub : public Hub {
  public:
-  explicit PlainHub(zmq::context_t& context)
-      : control_(context, zmq::socket_type::pair),
-        frontend_(context, zmq::socket_type::xsub),
-        backend_(context, zmq::socket_type::xpub) {
+  PlainHub()
+      : control_(context_, zmq::socket_type::pair),
+        frontend_(context_, zmq::socket_type::xsub),
+        backend_(context_, zmq::socket_type::xpub) {
     for (zmq::socket_t* socket : {&frontend_, &backend_}) {
       socket->set(zmq::sockopt::sndhwm, 0);
       socket->set(zmq::sockopt::rcvhwm, 0);
@@ -84,8 +86,8 @@ class PlainHub : public Hub {
     endpoints = {frontend_.get(zmq::sockopt::last_endpoint), backend_.get(zmq::sockopt::last_endpoint)};
     const std::string name = "inproc://" + random_id();
     control_.bind(name);
-    thread_ = std::thread([this, &context, name] {
-      zmq::socket_t commands(context, zmq::socket_type::pair);
+    thread_ = std::thread([this, name] {
+      zmq::socket_t commands(context_, zmq::socket_type::pair);
       commands.connect(name);
       zmq_proxy_steerable(frontend_.handle(), backend_.handle(), nullptr, commands.handle());
     });
@@ -96,6 +98,7 @@ class PlainHub : public Hub {
   }
 
  private:
+  zmq::context_t context_ = make_context();
   zmq::socket_t control_;
   zmq::socket_t frontend_;
   zmq::socket_t backend_;
@@ -106,8 +109,9 @@ class PlainHub : public Hub {
 class EchoServer {
  public:
   // `credits` 0: plain.
-  EchoServer(zmq::context_t& context, const Endpoints& endpoints, std::uint32_t credits) {
-    thread_ = std::thread([this, &context, endpoints, credits] {
+  EchoServer(const Endpoints& endpoints, std::uint32_t credits) {
+    thread_ = std::thread([this, endpoints, credits] {
+      zmq::context_t context = make_context();
       const bool leasing = credits > 0;
       zmq::socket_t subscriber = make_server_subscriber(context);
       zmq::socket_t publisher = make_agent_publisher(context, false);
@@ -166,8 +170,8 @@ struct Figures {
 
 class Agent {
  public:
-  Agent(zmq::context_t& context, const Endpoints& endpoints)
-      : publisher_(make_agent_publisher(context, false)), subscriber_(make_agent_subscriber(context)) {
+  explicit Agent(const Endpoints& endpoints)
+      : publisher_(make_agent_publisher(context_, false)), subscriber_(make_agent_subscriber(context_)) {
     SK_CHECK(connect_socket(publisher_, endpoints.xsub));
     zmq::message_t subscription;
     (void)publisher_.recv(subscription);
@@ -226,22 +230,22 @@ class Agent {
     while (!send_frames(publisher_, {"TOPIC_BENCH", intent})) std::this_thread::yield();
   }
   const std::string reply_to_ = "AGENT_REPLY_" + random_id();
+  zmq::context_t context_ = make_context();
   zmq::socket_t publisher_;
   zmq::socket_t subscriber_;
 };
 
-Figures measure(Hub& hub, zmq::context_t& context, std::uint32_t credits, std::size_t replicas, std::size_t window,
-                std::size_t requests) {
+Figures measure(Hub& hub, std::uint32_t credits, std::size_t replicas, std::size_t window, std::size_t requests) {
   std::vector<std::unique_ptr<EchoServer>> servers;
   for (std::size_t i = 0; i < replicas; ++i) {
-    servers.push_back(std::make_unique<EchoServer>(context, hub.endpoints, credits));
+    servers.push_back(std::make_unique<EchoServer>(hub.endpoints, credits));
   }
   const auto executed = [&] {
     std::size_t sum = 0;
     for (const auto& server : servers) sum += server->executed();
     return sum;
   };
-  Agent agent(context, hub.endpoints);
+  Agent agent(hub.endpoints);
   agent.warm_up();
   const std::size_t before = executed();
   Figures figures = agent.run(requests, window);
@@ -262,17 +266,17 @@ struct Case {
 constexpr Case kCases[] = {{1, 1, 64}, {1, 64, 64}, {1, 64, 16}, {4, 1, 64}, {4, 64, 64}};
 
 // In turn, twice, so that a change in the machine's speed meets both.
-bool compare(zmq::context_t& context, const Case& test, std::size_t requests) {
+bool compare(const Case& test, std::size_t requests) {
   Figures plain;
   Figures leasing;
   for (int round = 0; round < 2; ++round) {
     {
-      PlainHub hub(context);
-      const Figures figures = measure(hub, context, 0, test.replicas, test.window, requests);
+      PlainHub hub;
+      const Figures figures = measure(hub, 0, test.replicas, test.window, requests);
       if (figures.per_second > plain.per_second) plain = figures;
     }
-    LeasingHub hub(context);
-    const Figures figures = measure(hub, context, test.credits, test.replicas, test.window, requests);
+    LeasingHub hub;
+    const Figures figures = measure(hub, test.credits, test.replicas, test.window, requests);
     if (figures.per_second > leasing.per_second) leasing = figures;
   }
   std::printf("%zu replicas, window %zu, %u credits each\n", test.replicas, test.window, test.credits);
@@ -285,10 +289,9 @@ bool compare(zmq::context_t& context, const Case& test, std::size_t requests) {
 
 int run(std::size_t requests) {
   log::start("proxy_bench", log::Level::warn, log::Format::text);
-  zmq::context_t context = make_context();
   bool complete = true;
   for (const Case& test : kCases) {
-    complete = compare(context, test, test.window == 1 ? requests / 10 : requests) && complete;
+    complete = compare(test, test.window == 1 ? requests / 10 : requests) && complete;
   }
   return complete ? 0 : 1;
 }
