@@ -137,7 +137,8 @@ class FloodTest(SystemTest):
         print(f"flood: proxy RSS {before} kB idle, {after_topics} kB after 1,000,000 topics,"
               f" {after_agents} kB after 10,000 agents; metrics page {page} bytes")
         context.destroy(linger=0)
-        self.assertLess(after_agents - before, 80 * 1024)
+        # A sanitizer keeps freed memory for a while.
+        self.assertLess(after_agents - before, (80 if PATIENCE == 1 else 1024) * 1024)
         self.assertLess(page, 1024 * 1024)
 
 
