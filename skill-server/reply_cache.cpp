@@ -80,6 +80,7 @@ void ReplyCache::add_request(const std::string& idempotency_name, RequestName re
   position->stored.requests.push_back(std::move(request));
   position->bytes += bytes;
   bytes_ += bytes;
+  while (bytes_ > bytes_max_) remove(entries_.begin());
 }
 
 void ReplyCache::expire(SteadyTime now) {

@@ -263,6 +263,7 @@ void Runs::connection_lost(std::size_t link, SteadyTime now) {
   std::vector<RunId> touched;
   for (auto position = first; position != last; ++position) touched.push_back(position->second);
   by_token_.erase(first, last);
+  std::vector<RunId> kept;  // Looked at once nothing of the lost connection is left.
   for (const RunId id : touched) {
     const auto found = runs_.find(id);
     if (found == runs_.end()) continue;
@@ -279,8 +280,11 @@ void Runs::connection_lost(std::size_t link, SteadyTime now) {
     if (run.claims.empty()) {
       remove(id);
     } else {
-      start_if_granted(id, now);
+      kept.push_back(id);
     }
+  }
+  for (const RunId id : kept) {
+    if (runs_.contains(id)) start_if_granted(id, now);
   }
   start_next(now);
 }

@@ -1,0 +1,380 @@
+#include "skill-server/runs.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace skillscale {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr std::size_t kLink = 0;
+constexpr std::size_t kOtherLink = 1;
+
+RunRequest request(const std::string& id) {
+  RunRequest result;
+  result.name = {.topic = "T", .group = "default", .address = {.request_id = id, .reply_to = "A"}};
+  result.digest = {.high = 1, .low = 1};
+  result.timeout = 30s;
+  return result;
+}
+
+RunRequest idempotent(const std::string& id) {
+  RunRequest result = request(id);
+  result.idempotent = true;
+  return result;
+}
+
+RunRequest with_key(const std::string& id, const std::string& key) {
+  RunRequest result = request(id);
+  result.idempotency_key = key;
+  return result;
+}
+
+Reply success(const std::string& content) {
+  Reply reply;
+  reply.success = true;
+  reply.content = content;
+  return reply;
+}
+
+// Actions as text, so that a test reads as what happened.
+struct Describe {
+  std::string operator()(const AskStart& a) const {
+    return (a.frame.idempotent ? "tell " : "ask ") + std::to_string(a.link) + a.frame.token;
+  }
+  std::string operator()(const Execute& a) const { return "run " + std::to_string(a.run); }
+  std::string operator()(const SendReply& a) const {
+    return "reply " + std::to_string(a.lease.link) + a.lease.token + " " + a.to.address.request_id + " " +
+           (a.reply->success ? a.reply->content : a.reply->code);
+  }
+  std::string operator()(const GiveBack& a) const { return "back " + std::to_string(a.link) + a.token; }
+  std::string operator()(const Kill& a) const { return "kill " + std::to_string(a.run); }
+};
+
+class RunsTest : public testing::Test {
+ protected:
+  explicit RunsTest(std::size_t workers = 1)
+      : runs_({.workers = workers,
+               .leases_max = 8,
+               .grant_wait_max = 5s,
+               .cache_bytes_max = 100000,
+               .cache_time_max = 60s}) {}
+
+  void arrive(RunRequest what, const std::string& token, std::size_t link = kLink) {
+    runs_.accept(std::move(what), {.link = link, .token = token, .facts = {}}, now_);
+  }
+  void grant(const std::string& token, std::size_t link = kLink) { runs_.granted(link, token, now_); }
+  void cancel(const std::string& token, std::size_t link = kLink) { runs_.cancel(link, token, now_); }
+  void lose(std::size_t link = kLink) { runs_.connection_lost(link, now_); }
+  void finish(RunId run, Reply reply = success("done")) { runs_.finished(run, std::move(reply), now_); }
+
+  std::vector<std::string> happened() {
+    std::vector<std::string> texts;
+    for (const Action& action : runs_.take_actions()) texts.push_back(std::visit(Describe(), action));
+    return texts;
+  }
+
+  SteadyTime now_{1000h};
+  Runs runs_;
+};
+
+class TwoWorkersTest : public RunsTest {
+ protected:
+  TwoWorkersTest() : RunsTest(2) {}
+};
+
+TEST_F(RunsTest, StartsOnlyWhenTheProxyGrantsIt) {
+  arrive(request("r"), "t");
+  EXPECT_THAT(happened(), ElementsAre("ask 0t"));
+  grant("t");
+  EXPECT_THAT(happened(), ElementsAre("run 1"));
+  finish(1);
+  EXPECT_THAT(happened(), ElementsAre("reply 0t r done"));
+}
+
+TEST_F(RunsTest, StartsAnIdempotentIntentAtOnce) {
+  arrive(idempotent("r"), "t");
+  EXPECT_THAT(happened(), ElementsAre("tell 0t", "run 1"));
+}
+
+TEST_F(RunsTest, AsksForAStartOnlyWhenAWorkerIsFree) {
+  arrive(idempotent("r"), "t");
+  arrive(request("s"), "u");
+  EXPECT_THAT(happened(), ElementsAre("tell 0t", "run 1"));
+  finish(1);
+  EXPECT_THAT(happened(), ElementsAre("reply 0t r done", "ask 0u"));
+}
+
+TEST_F(RunsTest, AStartThatIsAskedForKeepsItsWorkerFree) {
+  arrive(request("r"), "t");
+  arrive(idempotent("s"), "u");
+  EXPECT_THAT(happened(), ElementsAre("ask 0t"));
+}
+
+TEST_F(RunsTest, GivesBackAStartThatNobodyGrants) {
+  arrive(request("r"), "t");
+  arrive(idempotent("s"), "u");
+  happened();
+  ASSERT_TRUE(runs_.next_wake());
+  now_ = *runs_.next_wake();
+  runs_.tick(now_);
+  EXPECT_THAT(happened(), ElementsAre("back 0t", "tell 0u", "run 2"));
+  grant("t");
+  EXPECT_THAT(happened(), IsEmpty());
+}
+
+TEST_F(RunsTest, IgnoresAGrantThatComesTwice) {
+  arrive(request("r"), "t");
+  grant("t");
+  grant("t");
+  EXPECT_THAT(happened(), ElementsAre("ask 0t", "run 1"));
+}
+
+TEST_F(RunsTest, IgnoresATokenThatIsHereAlready) {
+  arrive(request("r"), "t");
+  arrive(request("s"), "t");
+  EXPECT_THAT(happened(), ElementsAre("ask 0t"));
+  EXPECT_EQ(runs_.counters().repeated, 1u);
+}
+
+TEST_F(RunsTest, AnIntentPastItsDeadlineIsNeverQueued) {
+  RunRequest late = request("r");
+  late.deadline = now_;
+  arrive(std::move(late), "t");
+  EXPECT_THAT(happened(), ElementsAre("reply 0t r expired"));
+}
+
+TEST_F(RunsTest, AnIntentWhoseDeadlinePassesInTheQueueIsAnsweredThen) {
+  arrive(idempotent("r"), "t");
+  RunRequest waiting = request("s");
+  waiting.deadline = now_ + 1s;
+  arrive(std::move(waiting), "u");
+  happened();
+  EXPECT_EQ(runs_.next_wake(), now_ + 1s);
+  now_ += 1s;
+  runs_.tick(now_);
+  EXPECT_THAT(happened(), ElementsAre("reply 0u s expired"));
+}
+
+TEST_F(RunsTest, AGrantAfterTheDeadlineStartsNothing) {
+  RunRequest soon = request("r");
+  soon.deadline = now_ + 1s;
+  arrive(std::move(soon), "t");
+  happened();
+  now_ += 2s;
+  grant("t");
+  EXPECT_THAT(happened(), ElementsAre("reply 0t r expired"));
+}
+
+TEST_F(RunsTest, TheTimeToTheDeadlineLimitsTheRun) {
+  RunRequest soon = idempotent("r");
+  soon.deadline = now_ + 1s;
+  arrive(std::move(soon), "t");
+  const auto actions = runs_.take_actions();
+  EXPECT_EQ(std::get<Execute>(actions.at(1)).timeout, 1s);
+}
+
+TEST_F(RunsTest, ARepeatJoinsTheRunAndBothAreAnswered) {
+  arrive(request("r"), "t");
+  grant("t");
+  arrive(request("r"), "u", kOtherLink);
+  EXPECT_THAT(happened(), ElementsAre("ask 0t", "run 1", "ask 1u"));
+  finish(1);
+  EXPECT_THAT(happened(), ElementsAre("reply 0t r done", "reply 1u r done"));
+}
+
+TEST_F(RunsTest, ARunWithTwoLeasesWaitsForBothGrants) {
+  arrive(request("r"), "t");
+  arrive(request("r"), "u", kOtherLink);
+  grant("t");
+  EXPECT_THAT(happened(), ElementsAre("ask 0t", "ask 1u"));
+  grant("u", kOtherLink);
+  EXPECT_THAT(happened(), ElementsAre("run 1"));
+}
+
+TEST_F(RunsTest, ARepeatOfAnAnsweredRequestGetsTheStoredReply) {
+  arrive(idempotent("r"), "t");
+  finish(1);
+  happened();
+  arrive(idempotent("r"), "u");
+  EXPECT_THAT(happened(), ElementsAre("reply 0u r done"));
+}
+
+TEST_F(RunsTest, AStoredReplyIsForgottenAfterItsTime) {
+  arrive(idempotent("r"), "t");
+  finish(1);
+  happened();
+  now_ += 61s;
+  arrive(idempotent("r"), "u");
+  EXPECT_THAT(happened(), ElementsAre("tell 0u", "run 2"));
+}
+
+TEST_F(RunsTest, TheSameIdForAnotherIntentIsNotARepeat) {
+  arrive(idempotent("r"), "t");
+  finish(1, success("first"));
+  happened();
+  RunRequest other = idempotent("r");
+  other.digest.low = 2;
+  arrive(std::move(other), "u");
+  EXPECT_THAT(happened(), ElementsAre("tell 0u", "run 2"));
+}
+
+TEST_F(TwoWorkersTest, ACopyForAnotherGroupIsAnotherRun) {
+  arrive(idempotent("r"), "t");
+  RunRequest copy = idempotent("r");
+  copy.name.group = "audit";
+  arrive(std::move(copy), "u");
+  EXPECT_THAT(happened(), ElementsAre("tell 0t", "run 1", "tell 0u", "run 2"));
+}
+
+TEST_F(RunsTest, AKeyJoinsTheRunUnderItsOwnRequestId) {
+  arrive(with_key("r", "k"), "t");
+  grant("t");
+  arrive(with_key("s", "k"), "u");
+  finish(1);
+  EXPECT_THAT(happened(), ElementsAre("ask 0t", "run 1", "ask 0u", "reply 0t r done", "reply 0u s done"));
+}
+
+TEST_F(RunsTest, AKeyGetsTheStoredReplyUnderItsOwnRequestId) {
+  arrive(with_key("r", "k"), "t");
+  grant("t");
+  finish(1);
+  happened();
+  arrive(with_key("s", "k"), "u");
+  EXPECT_THAT(happened(), ElementsAre("reply 0u s done"));
+  EXPECT_EQ(runs_.announcements("T", "default").size(), 2u);
+}
+
+TEST_F(RunsTest, AKeyThatWasUsedForAnotherIntentIsRefused) {
+  arrive(with_key("r", "k"), "t");
+  RunRequest running = with_key("s", "k");
+  running.digest.low = 2;
+  arrive(std::move(running), "u");
+  grant("t");
+  finish(1);
+  RunRequest stored = with_key("s", "k");
+  stored.digest.low = 2;
+  arrive(std::move(stored), "v");
+  EXPECT_THAT(happened(), ElementsAre("ask 0t", "reply 0u s invalid_request", "run 1", "reply 0t r done",
+                                      "reply 0v s invalid_request"));
+}
+
+TEST_F(RunsTest, AKeyOfACancelledRunMayBeTriedAgain) {
+  arrive(with_key("r", "k"), "t");
+  grant("t");
+  cancel("t");
+  finish(1, Reply::failure("r", ErrorCode::cancelled, ""));
+  happened();
+  arrive(with_key("s", "k"), "u");
+  EXPECT_THAT(happened(), ElementsAre("ask 0u"));
+}
+
+TEST_F(RunsTest, ACancelBeforeTheStartGivesBack) {
+  arrive(request("r"), "t");
+  arrive(request("s"), "u");
+  happened();
+  cancel("u");
+  EXPECT_THAT(happened(), ElementsAre("back 0u"));
+  cancel("t");
+  EXPECT_THAT(happened(), ElementsAre("back 0t"));
+  EXPECT_EQ(runs_.leases(), 0u);
+}
+
+TEST_F(RunsTest, ACancelOfARunKillsItOnce) {
+  arrive(idempotent("r"), "t");
+  happened();
+  cancel("t");
+  cancel("t");
+  EXPECT_THAT(happened(), ElementsAre("kill 1"));
+  finish(1, Reply::failure("r", ErrorCode::cancelled, ""));
+  EXPECT_THAT(happened(), ElementsAre("reply 0t r cancelled"));
+}
+
+TEST_F(RunsTest, ACancelOfOneClaimLeavesTheRunToTheOther) {
+  arrive(with_key("r", "k"), "t");
+  grant("t");
+  arrive(with_key("s", "k"), "u");
+  happened();
+  cancel("t");
+  EXPECT_THAT(happened(), ElementsAre("reply 0t r cancelled"));
+  finish(1);
+  EXPECT_THAT(happened(), ElementsAre("reply 0u s done"));
+}
+
+TEST_F(RunsTest, ALostConnectionDropsWhatHasNotStarted) {
+  arrive(request("r"), "t");
+  arrive(request("s"), "u");
+  arrive(request("x"), "v", kOtherLink);
+  happened();
+  lose();
+  EXPECT_THAT(happened(), ElementsAre("ask 1v"));
+  EXPECT_EQ(runs_.counters().dropped, 2u);
+  grant("t");
+  EXPECT_THAT(happened(), IsEmpty());
+}
+
+TEST_F(RunsTest, ARunGoesOnWithoutItsConnectionAndAnswersTheRepeat) {
+  arrive(request("r"), "t");
+  grant("t");
+  lose();
+  EXPECT_EQ(runs_.announcements("T", "default").size(), 1u);
+  arrive(request("r"), "u");
+  happened();
+  finish(1);
+  EXPECT_THAT(happened(), ElementsAre("reply 0u r done"));
+}
+
+TEST_F(RunsTest, AReplyWithoutAConnectionWaitsForTheRepeat) {
+  arrive(request("r"), "t");
+  grant("t");
+  lose();
+  happened();
+  finish(1);
+  EXPECT_THAT(happened(), IsEmpty());
+  arrive(request("r"), "u");
+  EXPECT_THAT(happened(), ElementsAre("reply 0u r done"));
+}
+
+TEST_F(RunsTest, AnnouncesOnlyTheRunsOfTheMembership) {
+  arrive(idempotent("r"), "t");
+  EXPECT_THAT(runs_.announcements("T", "other"), IsEmpty());
+  EXPECT_THAT(runs_.announcements("U", "default"), IsEmpty());
+}
+
+TEST_F(RunsTest, DrainGivesBackWhatHasNotStartedAndFinishesTheRest) {
+  arrive(idempotent("r"), "t");
+  arrive(request("s"), "u");
+  happened();
+  runs_.drain(now_);
+  EXPECT_THAT(happened(), ElementsAre("back 0u"));
+  arrive(request("x"), "v");
+  EXPECT_THAT(happened(), ElementsAre("back 0v"));
+  finish(1);
+  EXPECT_THAT(happened(), ElementsAre("reply 0t r done"));
+}
+
+TEST_F(RunsTest, ARunThatOutlivesTheDrainIsAnsweredDraining) {
+  arrive(idempotent("r"), "t");
+  happened();
+  runs_.drain(now_);
+  runs_.kill_all();
+  EXPECT_THAT(happened(), ElementsAre("kill 1"));
+  finish(1, Reply::failure("r", ErrorCode::cancelled, ""));
+  EXPECT_THAT(happened(), ElementsAre("reply 0t r draining"));
+}
+
+TEST_F(RunsTest, PastTheBoundAnIntentIsOverloaded) {
+  for (int number = 0; number < 8; ++number) arrive(request(std::to_string(number)), std::to_string(number));
+  happened();
+  arrive(request("r"), "t");
+  EXPECT_THAT(happened(), ElementsAre("reply 0t r overloaded"));
+}
+
+}  // namespace
+}  // namespace skillscale
