@@ -29,7 +29,8 @@ Result<ScanResult> scan_skills(const ServerSettings& settings) {
 void log_problems(const ScanResult& scanned, const std::string& folder) {
   for (const Problem& problem : scanned.problems) {
     const bool fatal = problem.severity == Severity::error;
-    log::write(fatal ? log::Level::error : log::Level::warn, fatal ? "skill not loaded" : "skill loaded with a warning",
+    log::write(fatal ? log::Level::error : log::Level::warn,
+               fatal ? "a skill cannot be used as it is" : "a skill has a flaw",
                {{"file", problem.file.native()}, {"line", problem.line}, {"problem", problem.message}});
   }
   if (scanned.catalogue.all().empty()) log::warn("no skill is loaded", {{"folder", folder}});
