@@ -23,8 +23,8 @@ target_compile_features(skillscale_flags INTERFACE cxx_std_20)
 target_compile_options(skillscale_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast
   -Woverloaded-virtual -Wimplicit-fallthrough
-  # g++ 12 takes inlined standard library code for null dereferences once it optimises.
-  $<$<CONFIG:Debug>:-Wnull-dereference>
+  # g++ 12 takes inlined standard library code for null dereferences once it optimises more.
+  $<$<AND:$<CONFIG:Debug>,$<NOT:$<BOOL:${SKILLSCALE_SANITIZE}>>>:-Wnull-dereference>
   -fstack-protector-strong
   $<$<BOOL:${SKILLSCALE_WERROR}>:-Werror>)
 if(SKILLSCALE_SANITIZE)
