@@ -92,7 +92,7 @@ run_tests() {
   if [[ -n $label ]]; then
     selection=(-L "^$label\$" --no-tests=error)
   fi
-  ctest --test-dir "build/$preset" --output-on-failure -j2 "${selection[@]}" </dev/null
+  ctest --preset "$preset" -j2 "${selection[@]}" </dev/null
 }
 
 say "Looking for missing packages"
