@@ -56,9 +56,11 @@ Delivery Dispatcher::new_delivery(zmq::message_t& payload) {
 
 bool Dispatcher::accept(std::string_view topic_name, zmq::message_t& payload, bool resent) {
   Topic* topic = roster_.find_topic(topic_name);
-  const bool served = topic != nullptr && !topic->groups.empty();
+  const bool served = topic != nullptr && topic->is_served();
+  const bool held = is_held(topic_name);
   if (!served) {
-    if (subscriptions_.wants(topic_name)) return false;
+    // Who listens to a whole family of held topics watches; who has subscribed to exactly this one serves it.
+    if (held ? subscriptions_.has(topic_name) : subscriptions_.wants(topic_name)) return false;
     const bool may_be_intent =
         is_topic(topic_name) && payload.to_string_view().find("reply_to") != std::string_view::npos;
     if (!may_be_intent) return false;
@@ -73,7 +75,7 @@ bool Dispatcher::accept(std::string_view topic_name, zmq::message_t& payload, bo
     accept_resent(topic_name, std::move(delivery));
     return true;
   }
-  if (!served && !is_held(topic_name)) {
+  if (!served && !held) {
     if (!open_envelope(delivery)) return false;  // No intent: a message that nobody listens to.
     ++counters_.no_skill_server;
     answer(delivery, ErrorCode::no_skill_server, "no skill server serves the topic " + std::string(topic_name));
@@ -89,6 +91,12 @@ bool Dispatcher::accept(std::string_view topic_name, zmq::message_t& payload, bo
     offer(*group, std::move(copy));
   }
   return true;
+}
+
+std::vector<Delivery> Dispatcher::hand_over(std::string_view topic) {
+  std::vector<Delivery> waiting = roster_.take_unserved(topic);
+  for (const Delivery& delivery : waiting) held_bytes_ -= Hold::cost_of(delivery);
+  return waiting;
 }
 
 void Dispatcher::offer(Group& group, Delivery delivery) {
@@ -445,8 +453,8 @@ void Dispatcher::accept_resent(std::string_view topic_name, Delivery delivery) {
 
 void Dispatcher::settle_done(Topic& topic, Delivery delivery) {
   delivery.held += now() - delivery.waiting_since;
+  if (topic.groups.empty() && is_held(topic.name)) roster_.add_unserved_topic(topic.name, now());
   if (topic.groups.empty()) {
-    // Its only group was forgotten meanwhile.
     answer(delivery, ErrorCode::no_skill_server, "no skill server serves the topic " + topic.name);
     return;
   }

@@ -74,6 +74,9 @@ class Dispatcher {
   // pub/sub: the message then goes to whoever is subscribed.
   bool accept(std::string_view topic, zmq::message_t& payload, bool resent);
   void cancel(const ReturnAddress& address);
+  // A plain subscriber of exactly this topic has come. Returns the intents that
+  // waited for a first member: they are the subscriber's now.
+  std::vector<Delivery> hand_over(std::string_view topic);
   // Answers an intent that is not even opened, if it says whom to answer.
   void refuse(zmq::message_t& payload, const Error& error);
 

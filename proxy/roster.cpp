@@ -44,6 +44,8 @@ bool Topic::has_members() const {
   return std::any_of(groups.begin(), groups.end(), [](const auto& entry) { return !entry.second->members.empty(); });
 }
 
+bool Topic::is_served() const { return !groups.empty() && groups.count("") == 0; }
+
 std::size_t Topic::pending() const {
   std::size_t sum = settling.size();
   for (const auto& [group_name, group] : groups) sum += group->hold.size();
@@ -109,6 +111,13 @@ Group& Roster::group_named(Topic& topic, const std::string& name, SteadyTime now
     --unserved_;
   }
   return *topic.groups.emplace(name, std::move(group)).first->second;
+}
+
+std::vector<Delivery> Roster::take_unserved(std::string_view name) {
+  Topic* topic = find_topic(name);
+  if (topic == nullptr) return {};
+  const auto unassigned = topic->groups.find("");
+  return unassigned == topic->groups.end() ? std::vector<Delivery>() : unassigned->second->hold.remove_all();
 }
 
 Topic* Roster::add_unserved_topic(std::string_view name, SteadyTime now) {

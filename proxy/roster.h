@@ -87,6 +87,8 @@ struct Topic {
   Hold settling;
 
   bool has_members() const;
+  // A server has joined, now or not long ago.
+  bool is_served() const;
   std::size_t pending() const;
 };
 
@@ -100,6 +102,9 @@ class Roster {
   void remove(Member& member, SteadyTime now);
 
   Topic* find_topic(std::string_view name);
+  // Ends the wait of intents that came before any member, and returns them; none when the
+  // topic is served.
+  std::vector<Delivery> take_unserved(std::string_view name);
   // nullptr when there are kUnservedTopicsMax topics that nobody has ever served.
   Topic* add_unserved_topic(std::string_view name, SteadyTime now);
 

@@ -28,6 +28,8 @@ class Subscriptions {
   void add(std::string_view prefix);
   void remove(std::string_view prefix);
 
+  // True when somebody has subscribed to exactly this.
+  bool has(std::string_view topic) const { return counts_.find(topic) != counts_.end(); }
   // True when some subscription is a prefix of `topic`.
   bool wants(std::string_view topic) const;
 

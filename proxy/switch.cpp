@@ -174,7 +174,14 @@ void Switch::subscribed(std::string_view prefix) {
     return;
   }
   // A longer prefix cannot begin any topic.
-  if (prefix.size() <= limits::kTopicBytesMax) subscriptions_.add(prefix);
+  if (prefix.size() > limits::kTopicBytesMax) return;
+  subscriptions_.add(prefix);
+  for (Delivery& delivery : dispatcher_.hand_over(prefix)) {
+    Frames frames;
+    frames.parts.push_back(to_message(prefix));
+    frames.parts.push_back(std::move(delivery.payload));
+    forward(frames, traffic_.of_topic(prefix));
+  }
 }
 
 void Switch::unsubscribed(std::string_view prefix) {

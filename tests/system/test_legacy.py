@@ -127,6 +127,14 @@ class LegacyTest(SystemTest):
         server.answer(intent, "done")
         self.assertEqual(agent.receive()[1]["request_id"], request_id)
 
+    def test_a_plain_server_that_comes_late_gets_what_waited_for_it(self):
+        self.cluster.start_proxy()
+        agent = self.cluster.agent()
+        ids = [agent.publish("TOPIC_PLAIN", f"n{n}") for n in range(10)]
+        agent.pump_until(lambda: self.cluster.proxy.scale("TOPIC_PLAIN")["pending"] == 10, 10, "all are held")
+        server = self.plain_server("TOPIC_PLAIN")
+        self.assertEqual([json.loads(server.receive()[1])["request_id"] for _ in ids], ids)
+
     def test_several_plain_servers_each_get_every_intent(self):
         self.cluster.start_proxy()
         servers = [self.plain_server("PLAIN_TOPIC") for _ in range(3)]

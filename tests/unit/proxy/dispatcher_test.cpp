@@ -59,6 +59,27 @@ TEST_F(DispatcherTest, PlainTopicsArePassedOn) {
   EXPECT_FALSE(publish("AGENT_1", R"({"request_id":"r","status":"success"})"));
 }
 
+TEST_F(DispatcherTest, WhoWatchesAFamilyOfTopicsDoesNotServeThem) {
+  subscriptions_.add("");
+  subscriptions_.add("TOPIC_");
+  EXPECT_TRUE(publish_request("r1")) << "held for the first member";
+  EXPECT_FALSE(publish("other", intent_json("r", "AGENT_1")));
+  join("m1");
+  EXPECT_EQ(outbox_.dispatched.size(), 1U);
+}
+
+TEST_F(DispatcherTest, APlainServerThatComesLateGetsWhatWaited) {
+  publish_request("r1");
+  publish_request("r2");
+  subscriptions_.add("TOPIC_A");
+  const auto waiting = dispatcher_->hand_over("TOPIC_A");
+  ASSERT_EQ(waiting.size(), 2U);
+  EXPECT_EQ(waiting[0].payload.to_string_view(), intent_json("r1", "AGENT_1"));
+  EXPECT_EQ(dispatcher_->held_bytes(), 0U);
+  EXPECT_FALSE(publish_request("r3")) << "plain from now on";
+  EXPECT_TRUE(dispatcher_->hand_over("TOPIC_A").empty());
+}
+
 TEST_F(DispatcherTest, MembersTakePrecedenceOverPlainSubscribers) {
   subscriptions_.add("TOPIC_A");
   join("m1");
@@ -392,6 +413,15 @@ TEST_F(DispatcherTest, AResentIntentThatNobodyAnnouncesIsNewAfterAWhile) {
   wait(limits::kResendSettleTime - 1ms);
   EXPECT_TRUE(outbox_.dispatched.empty());
   wait(2ms);
+  EXPECT_EQ(outbox_.dispatched.size(), 1U);
+}
+
+TEST_F(DispatcherTest, AResentIntentOfATopicWithoutServersWaitsForThem) {
+  publish_request("r1", "", true);
+  wait(limits::kResendSettleTime + 1ms);
+  wait(limits::kResendSettleTime);
+  EXPECT_TRUE(outbox_.answered.empty());
+  join("m1");
   EXPECT_EQ(outbox_.dispatched.size(), 1U);
 }
 
