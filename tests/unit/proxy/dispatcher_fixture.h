@@ -33,8 +33,7 @@ class RecordingOutbox : public Outbox {
     Reply reply;
   };
 
-  bool dispatch(Member& member, zmq::message_t& payload, const Token& token,
-                const DeliveryFacts& facts) override {
+  bool dispatch(Member& member, zmq::message_t& payload, const Token& token, const DeliveryFacts& facts) override {
     if (full_queues.count(member.name) != 0) return false;
     dispatched.push_back({member.name, payload.to_string(), encode_token(token), facts});
     return true;
