@@ -83,6 +83,7 @@ bool Dispatcher::accept(std::string_view topic_name, zmq::message_t& payload, bo
   }
   if (!served) topic = roster_.add_unserved_topic(topic_name, now());
   if (topic == nullptr) {
+    ++counters_.overloaded;
     answer(delivery, ErrorCode::overloaded, "too many topics that no skill server serves");
     return true;
   }
@@ -140,7 +141,6 @@ bool Dispatcher::lease_to(Member& member, Delivery& delivery, bool joins) {
   lease.place_in_member = static_cast<std::uint32_t>(member.leases.size());
   lease.leased_at = now();
   lease.delivery = std::move(delivery);
-  ++lease.delivery.deliveries;
   member.leases.push_back(slot);
   ++group.counters.dispatched;
   if (joins) {
@@ -192,7 +192,8 @@ void Dispatcher::hold(Group& group, Delivery delivery, bool front) {
   // A received message pins its whole receive buffer: keep a copy of the bytes alone.
   delivery.payload = zmq::message_t(delivery.payload.data(), delivery.payload.size());
   delivery.waiting_since = now();
-  Expiry expiry{delivery.arrived + settings_.hold_max, ErrorCode::no_capacity};
+  const auto left_to_wait = std::max(std::chrono::nanoseconds(0), settings_.hold_max - delivery.held);
+  Expiry expiry{now() + left_to_wait, ErrorCode::no_capacity};
   if (delivery.fields.deadline) {
     const auto left = std::chrono::duration<double>(*delivery.fields.deadline - to_epoch_seconds(clock_.wall_now()));
     if (left < settings_.hold_max) {
@@ -288,14 +289,27 @@ void Dispatcher::give_back(const GiveBackFrame& frame) {
   Lease& lease = leases_.at(*slot);
   Group& group = *lease.group;
   const bool live = lease.state != Lease::State::revoked;
+  const bool cancelled = lease.cancelled;
+  const std::string member_name = lease.member->name;
   forget_address(*slot);
   Delivery delivery = std::exchange(lease.delivery, Delivery{});
   release(*slot);
-  if (live) {
+  if (live && cancelled) {
+    answer(delivery, ErrorCode::cancelled, "cancelled before it was started");
+  } else if (live) {
     ++group.counters.given_back;
+    forget_key(group, delivery, member_name);
     redeliver(group, std::move(delivery));
   }
   pump(group);
+}
+
+// The member has neither the run nor the reply of this key any more.
+void Dispatcher::forget_key(const Group& group, Delivery& delivery, const std::string& member_name) {
+  if (!mentions_key(delivery.payload) || !open_envelope(delivery) || delivery.fields.idempotency_key.empty()) return;
+  const std::string key = KnownRuns::key_of_idempotency(group.topic->name, group.name, delivery.fields.idempotency_key);
+  const KnownRun* known = known_runs_.find(key, now());
+  if (known != nullptr && known->member == member_name) known_runs_.forget(key);
 }
 
 void Dispatcher::release(Slot slot) {
@@ -327,12 +341,9 @@ Delivery Dispatcher::revoke(Slot slot) {
 }
 
 void Dispatcher::redeliver(Group& group, Delivery delivery) {
-  if (delivery.deliveries >= limits::kDeliveriesMax) {
-    ++group.counters.worker_lost;
-    answer(delivery, ErrorCode::worker_lost, "every skill server that got the intent was lost before it started it");
-    return;
-  }
   ++group.counters.redelivered;
+  // A repeat of its key may have gone to another member meanwhile.
+  if (!draining_ && mentions_key(delivery.payload) && offer_to_owner_of_key(group, delivery)) return;
   if (group.hold.empty() && !draining_ && lease(group, delivery)) return;
   hold(group, std::move(delivery), true);
   pump(group);
@@ -386,11 +397,20 @@ void Dispatcher::lose(Slot slot) {
   }
   const bool may_have_run = is_lost_for_good(lease);
   const bool idempotent_skill = lease.idempotent;
+  const bool cancelled = lease.cancelled;
+  const std::string member_name = lease.member->name;
   forget_address(slot);
   Delivery delivery = std::exchange(lease.delivery, Delivery{});
   release(slot);
+  if (cancelled) {
+    answer(delivery, ErrorCode::cancelled, "cancelled; the skill server was lost before it could say more");
+    return;
+  }
+  forget_key(group, delivery, member_name);
   if (!may_have_run) {
-    redeliver(group, std::move(delivery));
+    if (++delivery.losses < limits::kLossesMax) return redeliver(group, std::move(delivery));
+    ++group.counters.worker_lost;
+    answer(delivery, ErrorCode::worker_lost, "every skill server that got the intent was lost before it started it");
     return;
   }
   if (!parse(delivery)) return;
@@ -442,8 +462,13 @@ void Dispatcher::accept_resent(std::string_view topic_name, Delivery delivery) {
   const std::size_t cost = Hold::cost_of(delivery);
   if (topic == nullptr || topic->settling.bytes() + cost > settings_.hold_topic_bytes_max ||
       held_bytes_ + cost > settings_.hold_bytes_max) {
+    ++counters_.overloaded;
     answer(delivery, ErrorCode::overloaded, "too much is waiting for the topic " + std::string(topic_name));
     return;
+  }
+  // A member that never lost this proxy has not announced anything: its reply may have been lost on the way.
+  for (const auto& [name, group] : topic->groups) {
+    for (const Member* member : group->members) outbox_.control(*member, encode_who(address), Token{});
   }
   delivery.payload = zmq::message_t(delivery.payload.data(), delivery.payload.size());
   delivery.waiting_since = now();
@@ -455,6 +480,7 @@ void Dispatcher::settle_done(Topic& topic, Delivery delivery) {
   delivery.held += now() - delivery.waiting_since;
   if (topic.groups.empty() && is_held(topic.name)) roster_.add_unserved_topic(topic.name, now());
   if (topic.groups.empty()) {
+    ++counters_.no_skill_server;
     answer(delivery, ErrorCode::no_skill_server, "no skill server serves the topic " + topic.name);
     return;
   }
@@ -493,10 +519,10 @@ void Dispatcher::announce(const AnnounceFrame& frame) {
 // --- Cancelling ------------------------------------------------------------------------------------
 
 void Dispatcher::cancel(const ReturnAddress& address) {
-  if (cancel_waiting(address)) return;
+  const bool waited = cancel_waiting(address);
   index_leases();
   const std::vector<Slot> slots = leases_of(address);
-  if (slots.empty()) ++counters_.unknown_cancels;
+  if (!waited && slots.empty()) ++counters_.unknown_cancels;
   for (const Slot slot : slots) cancel_lease(slot, address);
 }
 
@@ -525,6 +551,7 @@ void Dispatcher::cancel_lease(Slot slot, const ReturnAddress& address) {
   log::info("cancel", {{"request_id", address.request_id}, {"topic", lease.group->topic->name}});
   if (is_lost_for_good(lease)) {
     // It may be running: the member stops it and answers.
+    lease.cancelled = true;
     outbox_.control(*lease.member, kCancelFrame, leases_.token_of(slot));
     return;
   }
@@ -610,13 +637,14 @@ void Dispatcher::sweep_lease(Slot slot, SteadyTime time) {
 
   if (!lease.delivery.parsed && open_envelope(lease.delivery) && indexing_) index_lease(slot);
   const bool past_deadline = is_past_deadline(lease.delivery);
-  if (past_deadline || time - lease.delivery.arrived > settings_.hold_max) {
+  // A repeat stays with the member that has its key: elsewhere it would run a second time.
+  const bool keyed = lease.delivery.parsed && !lease.delivery.fields.idempotency_key.empty();
+  if (past_deadline || time - lease.leased_at > settings_.hold_max) {
     Delivery delivery = revoke(slot);
     ++group->counters.expired;
-    mark_unresponsive(*lease.member, delivery.fields.address.request_id);
     answer(delivery, past_deadline ? ErrorCode::expired : ErrorCode::no_capacity,
            "the skill server did not start the intent in time");
-  } else if (group->hold.empty() && group->has_room_besides(lease.member)) {
+  } else if (!keyed && group->hold.empty() && group->has_idle_member_besides(lease.member)) {
     ++group->counters.taken_back;
     redeliver(*group, revoke(slot));
   }

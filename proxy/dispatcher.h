@@ -55,6 +55,7 @@ struct DispatcherCounters {
   std::uint64_t malformed = 0;        // Intents and frames that could not be parsed.
   std::uint64_t garbled_replies = 0;  // Replies of members that were none.
   std::uint64_t no_skill_server = 0;  // Answered no_skill_server.
+  std::uint64_t overloaded = 0;       // Answered overloaded before any group had them.
   std::uint64_t refused_members = 0;  // Joins past kMembersMax.
   std::uint64_t resent = 0;           // Intents that came with the re-send frame.
   std::uint64_t resent_known = 0;     // Of these: on their way already, so nothing to do.
@@ -127,6 +128,7 @@ class Dispatcher {
   void lose(Slot slot);
   void redeliver(Group& group, Delivery delivery);
   Delivery revoke(Slot slot);
+  void forget_key(const Group& group, Delivery& delivery, const std::string& member_name);
   void release(Slot slot);
   void forget_address(Slot slot);
   void sweep_leases();

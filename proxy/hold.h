@@ -29,7 +29,7 @@ struct Delivery {
   SteadyTime waiting_since;         // In the hold, this time.
   std::chrono::nanoseconds held{};  // In the hold, before this time.
   std::uint32_t attempt = 1;        // Executions begun, this one included.
-  std::uint32_t deliveries = 0;     // Members that it was sent to.
+  std::uint32_t losses = 0;         // Members that were lost with it before they started it.
 };
 
 // When a waiting intent is given up, and why.

@@ -21,6 +21,7 @@ struct Lease {
   };
   State state = State::free;
   bool joins = false;       // Joins a run that is there already: takes no credit.
+  bool cancelled = false;   // The agent wants it no more; its member has been told.
   bool idempotent = false;  // The skill or the intent is declared so; known from the start frame.
   std::uint32_t generation = 0;
   Member* member = nullptr;

@@ -126,7 +126,7 @@ MetricFamily group_gauge(const Load& load, const char* name, const char* help, V
 std::vector<GroupLoad> groups_with_counters(const Load& load) {
   std::vector<GroupLoad> groups;
   GroupLoad unserved;
-  unserved.topic = "unserved";
+  unserved.topic = "@unserved";
   for (const GroupLoad& group : load.groups) {
     if (group.group.empty()) {
       add(unserved, group);
@@ -205,6 +205,8 @@ void add_totals(const Load& load, std::vector<MetricFamily>& families) {
   counter("skillscale_too_large_total", "Messages over the size limit", load.totals.too_large);
   counter("skillscale_subscriber_stalls_total", "Times that a subscriber's queue was full", load.totals.stalls);
   counter("skillscale_no_skill_server_total", "Intents answered no_skill_server", load.counters.no_skill_server);
+  counter("skillscale_overloaded_total", "Intents answered overloaded before any group had them",
+          load.counters.overloaded);
   counter("skillscale_refused_members_total", "Members refused", load.counters.refused_members);
   counter("skillscale_unresponsive_members_total", "Members that let a lease run out", load.counters.unresponsive);
   counter("skillscale_resent_total", "Intents sent again by their agent", load.counters.resent);
@@ -222,7 +224,7 @@ Load measure_load(const Dispatcher& dispatcher, const Traffic& traffic, const Su
                   SteadyTime now) {
   Load load;
   GroupLoad other;
-  other.topic = "other";
+  other.topic = "@other";
   bool has_other = false;
   const auto record = [&](GroupLoad group) {
     if (load.groups.size() < limits::kTopicsTrackedMax) {
@@ -232,13 +234,17 @@ Load measure_load(const Dispatcher& dispatcher, const Traffic& traffic, const Su
     add(other, group);
     has_other = true;
   };
-  for (const auto& [name, topic] : dispatcher.roster().topics()) {
-    bool first = true;
-    for (const auto& [group_name, group] : topic->groups) {
-      GroupLoad measured = measure(*group, now);
-      // What settles belongs to the topic; it is counted with its first group.
-      if (std::exchange(first, false)) measured.pending += topic->settling.size();
-      record(std::move(measured));
+  // Served topics first: the names of the others come from strangers, and must not crowd them out.
+  for (const bool served : {true, false}) {
+    for (const auto& [name, topic] : dispatcher.roster().topics()) {
+      if (topic->is_served() != served) continue;
+      bool first = true;
+      for (const auto& [group_name, group] : topic->groups) {
+        GroupLoad measured = measure(*group, now);
+        // What settles belongs to the topic; it is counted with its first group.
+        if (std::exchange(first, false)) measured.pending += topic->settling.size();
+        record(std::move(measured));
+      }
     }
   }
   if (has_other) load.groups.push_back(std::move(other));

@@ -28,7 +28,7 @@ struct GroupLoad {
 };
 
 struct Load {
-  std::vector<GroupLoad> groups;  // At most kTopicsTrackedMax, then one sum named "other".
+  std::vector<GroupLoad> groups;  // At most kTopicsTrackedMax, then one sum named "@other".
   std::vector<Traffic::Line> traffic;
   DispatcherCounters counters;
   TrafficTotals totals;

@@ -29,9 +29,11 @@ Member* Group::pick_member() {
   return best;
 }
 
-bool Group::has_room_besides(const Member* member) const {
-  return std::any_of(members.begin(), members.end(),
-                     [&](const Member* other) { return other != member && other->has_room(); });
+bool Group::has_idle_member_besides(const Member* member) const {
+  return std::any_of(members.begin(), members.end(), [&](const Member* other) {
+    const bool idle = other->outstanding == 0 || other->outstanding + 1 < other->parts.credits;
+    return other != member && other->has_room() && idle;
+  });
 }
 
 std::uint64_t Group::credits() const {
@@ -117,7 +119,10 @@ std::vector<Delivery> Roster::take_unserved(std::string_view name) {
   Topic* topic = find_topic(name);
   if (topic == nullptr) return {};
   const auto unassigned = topic->groups.find("");
-  return unassigned == topic->groups.end() ? std::vector<Delivery>() : unassigned->second->hold.remove_all();
+  if (unassigned == topic->groups.end()) return {};
+  std::vector<Delivery> waiting = unassigned->second->hold.remove_all();
+  for (Delivery& delivery : topic->settling.remove_all()) waiting.push_back(std::move(delivery));
+  return waiting;
 }
 
 Topic* Roster::add_unserved_topic(std::string_view name, SteadyTime now) {
@@ -139,7 +144,9 @@ void Roster::forget_empty(SteadyTime now) {
     for (auto entry = groups.begin(); entry != groups.end();) {
       const Group& group = *entry->second;
       const bool in_use = !group.members.empty() || !group.hold.empty() || group.inflight > 0;
-      const bool remembered = !group.name.empty() && now - group.empty_since < limits::kGroupMemory;
+      // A group that never had an intent leaves nothing behind: joining and leaving cost nothing.
+      const bool had_intents = group.counters.dispatched + group.counters.held > 0;
+      const bool remembered = !group.name.empty() && had_intents && now - group.empty_since < limits::kGroupMemory;
       if (in_use || remembered) {
         ++entry;
         continue;

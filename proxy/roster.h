@@ -76,7 +76,8 @@ struct Group {
 
   // The member with the lowest share of its credits taken; nullptr when none has room.
   Member* pick_member();
-  bool has_room_besides(const Member* member) const;
+  // Another member has not only room, but probably a worker that waits: credits are one more than workers.
+  bool has_idle_member_besides(const Member* member) const;
   std::uint64_t credits() const;
 };
 

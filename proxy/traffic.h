@@ -26,7 +26,7 @@ struct TrafficTotals {
 };
 
 // Topics come from strangers: the first kTopicsTrackedMax names are counted
-// apart, the rest as "other"; replies are counted together. Not thread-safe.
+// apart, the rest and what is no topic as "@other"; replies are counted together. Not thread-safe.
 class Traffic {
  public:
   struct Line {

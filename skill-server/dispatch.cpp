@@ -12,6 +12,7 @@ Dispatch::Kind kind_of(std::string_view payload) {
   if (!payload.starts_with('@')) return Dispatch::Kind::intent;
   if (payload == kGoFrame) return Dispatch::Kind::go;
   if (payload == kCancelFrame) return Dispatch::Kind::cancel;
+  if (parse_who(payload)) return Dispatch::Kind::who;
   return Dispatch::Kind::malformed;
 }
 

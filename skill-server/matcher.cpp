@@ -145,6 +145,7 @@ MatchResult Matcher::match(std::string_view text) const {
   }
 
   std::vector<std::pair<Match, bool>> ranked;
+  ranked.reserve(by_skill.size());
   for (const auto& [number, evidence] : by_skill) {
     ranked.push_back({{skills_[number], evidence.score, evidence.strength}, is_meant(evidence, instruction)});
   }

@@ -395,4 +395,16 @@ std::vector<AnnounceFrame::Run> Runs::announcements(std::string_view topic, std:
   return list;
 }
 
+std::optional<AnnounceFrame::Run> Runs::announcement_of(const RequestName& name, SteadyTime now) {
+  std::string key;
+  if (const auto found = by_request_.find(name.key()); found != by_request_.end()) {
+    key = runs_.at(found->second).request.idempotency_key;
+  } else if (const auto* stored = cache_.find_request(name.key(), now)) {
+    key = stored->idempotency_key;
+  } else {
+    return std::nullopt;
+  }
+  return AnnounceFrame::Run{.address = name.address, .topic = name.topic, .idempotency_key = std::move(key)};
+}
+
 }  // namespace skillscale

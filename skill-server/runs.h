@@ -132,6 +132,8 @@ class Runs {
 
   // Runs in progress and stored replies of one membership, for `@a`.
   std::vector<AnnounceFrame::Run> announcements(std::string_view topic, std::string_view group) const;
+  // The same for one request, also when it only waits here; nothing when it is not known.
+  std::optional<AnnounceFrame::Run> announcement_of(const RequestName& name, SteadyTime now);
 
   std::size_t waiting() const noexcept { return waiting_.size(); }
   std::size_t running() const noexcept { return running_; }

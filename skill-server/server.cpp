@@ -229,6 +229,15 @@ void Server::announce(std::size_t link) {
   }
 }
 
+// The proxy wants to know who has a request that its agent has sent again.
+void Server::announce_one(std::size_t link, const Dispatch& dispatch) {
+  const Membership* membership = links_[link]->find_member(dispatch.member);
+  const auto address = parse_who(dispatch.payload);
+  if (membership == nullptr || !address) return;
+  const auto run = runs_.announcement_of({membership->topic, membership->group, *address}, now());
+  if (run) links_[link]->send_upstream(encode_announce({.member = std::string(dispatch.member), .runs = {*run}}));
+}
+
 void Server::receive(std::size_t link) {
   for (int count = 0; count < limits::kBurstMessagesMax && links_[link]->receive(frames_); ++count) {
     if (links_[link]->take_echo(frames_)) continue;
@@ -246,6 +255,8 @@ void Server::handle(std::size_t link, const Dispatch& dispatch) {
       return runs_.granted(link, dispatch.token, now());
     case Dispatch::Kind::cancel:
       return runs_.cancel(link, dispatch.token, now());
+    case Dispatch::Kind::who:
+      return announce_one(link, dispatch);
     case Dispatch::Kind::malformed:
       return refuse(link, dispatch, {ErrorCode::invalid_request, std::string(dispatch.problem)});
   }

@@ -71,6 +71,7 @@ class Server {
   void refuse(std::size_t link, const Dispatch& dispatch, const Error& error);
   void count_malformed(const Dispatch& dispatch);
   void announce(std::size_t link);
+  void announce_one(std::size_t link, const Dispatch& dispatch);
   void reply(const Lease& lease, const ReturnAddress& to, Reply reply);
 
   // Actions of Runs.

@@ -54,7 +54,7 @@ struct ShellOptions {
 
 std::string cell(const Json& entry, const char* key) {
   const auto value = entry.find(key);
-  if (value == entry.end() || *value == "") return "-";
+  if (value == entry.end() || *value == Json("")) return "-";
   if (value->is_number_float()) return std::to_string(std::llround(value->get<double>()));
   return value->is_string() ? value->get<std::string>() : value->dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -105,7 +105,7 @@ inline constexpr std::uint32_t kAttemptsMax = 3;
 inline constexpr std::size_t kUnservedTopicsMax = 1000;
 // An intent that ends up with this many members without any of them starting it
 // is probably what ends them.
-inline constexpr std::uint32_t kDeliveriesMax = 20;
+inline constexpr std::uint32_t kLossesMax = 20;
 // An intent that a member has not started for this long goes to another member
 // that has room now: long beside any dispatch, short beside a person's patience.
 inline constexpr std::chrono::milliseconds kTakeBackAfter = 1s;

@@ -17,6 +17,7 @@ namespace {
 constexpr std::string_view kStart = "@s";
 constexpr std::string_view kGiveBack = "@b";
 constexpr std::string_view kAnnounce = "@a";
+constexpr std::string_view kWho = "@who";
 constexpr std::string_view kLeave = "@l";
 constexpr std::size_t kTimeoutBytes = 4;
 constexpr std::size_t kStartBytes = kStart.size() + Token::kBytes + 1 + kTimeoutBytes;
@@ -151,6 +152,13 @@ std::optional<DeliveryFacts> parse_delivery_facts(std::string_view bytes) {
   const auto held_ms = fields->number("held_ms", 0, std::numeric_limits<double>::max());
   if (fields->error()) return std::nullopt;
   return DeliveryFacts{static_cast<std::uint32_t>(attempt.value_or(1)), held_ms.value_or(0)};
+}
+
+std::string encode_who(const ReturnAddress& address) { return std::string(kWho) + encode_cancel(address); }
+
+std::optional<ReturnAddress> parse_who(std::string_view bytes) {
+  if (!bytes.starts_with(kWho)) return std::nullopt;
+  return parse_cancel(bytes.substr(kWho.size()));
 }
 
 std::string encode_cancel(const ReturnAddress& address) {

@@ -84,6 +84,10 @@ inline constexpr std::string_view kGoFrame = "@go";
 // As payload: stop it. A run that was not granted is dropped and given back; a
 // running one is killed and answered `cancelled`.
 inline constexpr std::string_view kCancelFrame = "@cancel";
+// `@who` + {"request_id", "reply_to"}: a member that holds, runs or has answered this request
+// announces it; the others stay silent. The token is all zeros.
+std::string encode_who(const ReturnAddress& address);
+std::optional<ReturnAddress> parse_who(std::string_view bytes);
 
 // Fourth frame of a dispatch, only when an intent has waited or is tried again:
 // {"attempt": n, "held_ms": x}. A missing frame means attempt 1 and not held.

@@ -75,6 +75,7 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._cut = threading.Event()
+        self._drop = threading.Event()
         self._stop = threading.Event()
         self._pairs = {}
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -84,6 +85,11 @@ class Relay:
         self._cut.set()
 
     def heal(self):
+        self._cut.clear()
+
+    def drop(self):
+        """Ends all connections, with what is on its way in them, and forwards new ones."""
+        self._drop.set()
         self._cut.clear()
 
     def close(self):
@@ -97,6 +103,11 @@ class Relay:
             if self._cut.is_set():
                 self._stop.wait(0.02)
                 continue
+            if self._drop.is_set():
+                self._drop.clear()
+                for opened in self._pairs:
+                    opened.close()
+                self._pairs.clear()
             readable, _, _ = select.select([self._listener, *self._pairs], [], [], 0.02)
             for source in readable:
                 self._accept() if source is self._listener else self._forward(source)

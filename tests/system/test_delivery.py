@@ -4,6 +4,7 @@ import signal
 import subprocess
 import unittest
 
+from faults import Relay
 from harness import BIN, SystemTest, clean_environment, wait_until
 
 TOPIC = "TOPIC_DELIVERY"
@@ -61,6 +62,29 @@ class RepeatTest(SystemTest):
         self.cluster.restart_proxy()
         self.assert_success(agent.collect([request])[request])
         self.assertEqual(self.cluster.executions(), {"once": 1})
+
+    def test_replies_lost_on_the_way_to_the_agent_are_asked_for_again(self):
+        self.start(servers=3, seconds=0.5)
+        relays = [Relay(port) for port in self.cluster.proxy.ports[:2]]
+        for relay in relays:
+            self.addCleanup(relay.close)
+
+        class BehindRelay:
+            xsub = f"tcp://127.0.0.1:{relays[0].port}"
+            xpub = f"tcp://127.0.0.1:{relays[1].port}"
+        agent = self.cluster.agent(proxy=BehindRelay)
+        requests = [self.ask(agent, f"t{n}") for n in range(10)]
+        wait_until(lambda: len(self.cluster.executions()) == 10, 10, "all runs have begun")
+        for relay in relays:
+            relay.cut()
+        wait_until(lambda: sum(server.log().count("run ended") for server in self.cluster.daemons[1:]) == 10, 10, "all have ended")
+        for relay in relays:
+            relay.drop()
+        replies = agent.collect(requests, 30)
+        self.assertEqual({reply["status"] for reply in replies.values()}, {"success"})
+        self.assertGreater(agent.resent, 0)
+        self.assertEqual(self.cluster.executions(), {f"t{n}": 1 for n in range(10)})
+        self.assertEqual(agent.duplicates(), 0)
 
     def test_an_attempt_is_counted(self):
         agent = self.start(servers=1, seconds=2)

@@ -70,6 +70,7 @@ TEST(BoundedQueueTest, PopWaitsForAnItem) {
 TEST(BoundedQueueTest, CloseWakesEveryConsumer) {
   BoundedQueue<int> queue(1);
   std::vector<std::future<std::optional<int>>> consumers;
+  consumers.reserve(3);
   for (int i = 0; i < 3; ++i) consumers.push_back(std::async(std::launch::async, [&] { return queue.pop(); }));
   queue.close();
   for (auto& consumer : consumers) {
@@ -84,6 +85,7 @@ TEST(BoundedQueueTest, PassesEveryItemOnceBetweenManyThreads) {
   BoundedQueue<int> queue(16);
   std::vector<std::atomic<int>> seen(kProducers * kItemsEach);
   std::vector<std::jthread> consumers;
+  consumers.reserve(3);
   for (int i = 0; i < 3; ++i) {
     consumers.emplace_back([&] {
       while (const auto item = queue.pop()) ++seen[static_cast<std::size_t>(*item)];
@@ -91,6 +93,7 @@ TEST(BoundedQueueTest, PassesEveryItemOnceBetweenManyThreads) {
   }
   {
     std::vector<std::jthread> producers;
+    producers.reserve(kProducers);
     for (int producer = 0; producer < kProducers; ++producer) {
       producers.emplace_back([&, producer] {
         for (int i = 0; i < kItemsEach; ++i) {

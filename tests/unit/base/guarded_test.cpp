@@ -21,6 +21,7 @@ TEST(GuardedTest, LosesNoUpdateOfManyThreads) {
   Guarded<int> counter;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&] {
         for (int j = 0; j < 5000; ++j) ++*counter.lock();

@@ -117,5 +117,13 @@ TEST(CancelTest, ComesBackAsItWasEncoded) {
   EXPECT_FALSE(parse_cancel(R"({"request_id":"r1","reply_to":"@x"})"));
 }
 
+TEST(FabricTest, AQuestionForARequestNamesIt) {
+  const ReturnAddress address{"r1", "AGENT_REPLY_1"};
+  EXPECT_EQ(parse_who(encode_who(address)), address);
+  for (const char* broken : {"", "@who", "@who{", "@wh{}", "@who{\"request_id\":1,\"reply_to\":\"A\"}"}) {
+    EXPECT_FALSE(parse_who(broken)) << broken;
+  }
+}
+
 }  // namespace
 }  // namespace skillscale

@@ -265,7 +265,7 @@ TEST_F(DispatcherTest, AnIntentThatEndsEveryMemberIsGivenUp) {
     join(instance);
     lose(instance);
   }
-  EXPECT_EQ(outbox_.dispatched.size(), limits::kDeliveriesMax);
+  EXPECT_EQ(outbox_.dispatched.size(), limits::kLossesMax);
   EXPECT_EQ(code_of_last_answer(), "worker_lost");
   EXPECT_EQ(outbox_.answered.size(), 1U);
 }
@@ -307,6 +307,18 @@ TEST_F(DispatcherTest, AnIntentThatIsNotStartedIsTakenBackWhenAnotherMemberHasRo
   EXPECT_EQ(outbox_.controlled.size(), 1U) << "the slow member is not granted the start";
   EXPECT_FALSE(reply(outbox_.dispatched[0].token)) << "its reply would be the second";
   EXPECT_EQ(dispatcher_->counters().late_replies, 1U);
+}
+
+TEST_F(DispatcherTest, AnIntentDoesNotWanderBetweenBusyMembers) {
+  join("m1");
+  join("m2");
+  for (const char* request : {"long1", "long2", "waiting"}) publish_request(request);
+  for (int i = 0; i < 2; ++i) start(outbox_.dispatched[static_cast<std::size_t>(i)].token);
+  for (int i = 0; i < 60; ++i) {
+    clock_.advance(100ms);
+    dispatcher_->sweep();
+  }
+  EXPECT_EQ(outbox_.dispatched.size(), 3U) << "each member is busy with one intent: moving the third helps nobody";
 }
 
 TEST_F(DispatcherTest, AMemberThatNeverAnswersKeepsItsCreditsTaken) {
@@ -363,6 +375,28 @@ TEST_F(DispatcherTest, ARunningIntentIsCancelledByItsMember) {
   EXPECT_TRUE(reply(outbox_.dispatched[0].token));
 }
 
+TEST_F(DispatcherTest, ACancelReachesEveryGroup) {
+  join("m1", 1, "one");
+  join("m2", 1, "two");
+  publish_request("fills both");
+  dispatcher_->finish(outbox_.dispatched[0].token, "AGENT_1");
+  publish_request("r");  // Leased in one group, held in the other.
+  dispatcher_->cancel({"r", "AGENT_1"});
+  EXPECT_EQ(outbox_.controlled.size(), 1U);
+  EXPECT_EQ(outbox_.controlled[0].control, kCancelFrame);
+}
+
+TEST_F(DispatcherTest, ACancelledIntentIsNotRepeated) {
+  join("m1");
+  join("m2");
+  publish_request("r1", R"(,"idempotent":true)");
+  start(outbox_.dispatched[0].token, true);
+  dispatcher_->cancel({"r1", "AGENT_1"});
+  lose(instance_of(outbox_.dispatched[0]));
+  EXPECT_EQ(outbox_.dispatched.size(), 1U);
+  EXPECT_EQ(code_of_last_answer(), "cancelled");
+}
+
 TEST_F(DispatcherTest, CancelsOfStrangersDoNothing) {
   join("m1");
   publish_request("r1");
@@ -405,6 +439,13 @@ TEST_F(DispatcherTest, AnAnnouncedRunIsFoundByALaterResend) {
   publish_request("fill2");
   publish_request("r1", "", true);
   EXPECT_EQ(instance_of(outbox_.dispatched.back()), "owner") << "joining takes no credit";
+}
+
+TEST_F(DispatcherTest, MembersAreAskedForARunThatIsNotKnownHere) {
+  join("m1");
+  publish_request("r1", "", true);
+  ASSERT_EQ(outbox_.controlled.size(), 1U);
+  EXPECT_EQ(parse_who(outbox_.controlled[0].control), (ReturnAddress{"r1", "AGENT_1"}));
 }
 
 TEST_F(DispatcherTest, AResentIntentThatNobodyAnnouncesIsNewAfterAWhile) {
@@ -476,6 +517,27 @@ TEST_F(DispatcherTest, ARepeatedKeyGoesToTheMemberThatHasIt) {
   for (const auto& dispatched : outbox_.dispatched) EXPECT_EQ(dispatched.member, owner);
   publish_request("other", R"(,"idempotency_key":"k2")");
   EXPECT_NE(outbox_.dispatched.back().member, owner);
+}
+
+TEST_F(DispatcherTest, AKeyThatIsGivenBackGoesToOneMemberWithItsRepeats) {
+  join("m1", 4);
+  publish_request("r1", R"(,"idempotency_key":"k")");
+  publish_request("r2", R"(,"idempotency_key":"k")");
+  dispatcher_->stop_dispatch({member_name("TOPIC_A", "m1", 4)});
+  join("m2", 4);
+  join("m3", 4);
+  dispatcher_->give_back({outbox_.dispatched[0].token});
+  dispatcher_->give_back({outbox_.dispatched[1].token});
+  ASSERT_EQ(outbox_.dispatched.size(), 4U);
+  EXPECT_EQ(outbox_.dispatched[2].member, outbox_.dispatched[3].member);
+}
+
+TEST_F(DispatcherTest, AKeyedIntentIsNotTakenFromTheMemberThatItsRepeatsGoTo) {
+  join("m1", 2);
+  publish_request("r1", R"(,"idempotency_key":"k")");
+  join("m2", 2);
+  wait(2s);
+  EXPECT_EQ(outbox_.dispatched.size(), 1U);
 }
 
 TEST_F(DispatcherTest, AHeldRepeatFindsItsKey) {

@@ -61,6 +61,21 @@ TEST_F(LoadTest, MetricsHaveTheGroupsCounters) {
   }
 }
 
+TEST_F(LoadTest, MadeUpTopicsDoNotHideAServedOne) {
+  for (int i = 0; i < 5000; ++i) publish("TOPIC_" + std::to_string(i), intent_json("r", "AGENT_1"));
+  join("m1", 1);
+  publish_request("r1");
+  EXPECT_EQ(Json::parse(scale_json(measure(), "TOPIC_A"))["inflight"], 1);
+}
+
+TEST_F(LoadTest, OnlyTopicsBecomeLabels) {
+  ++traffic_.of_topic("\xff\xfe").messages_in;
+  ++traffic_.of_topic("@other").messages_in;
+  const std::string page = metrics_page();
+  EXPECT_EQ(page.find("\xff"), std::string::npos);
+  EXPECT_NE(page.find("skillscale_messages_in_total{topic=\"@other\"} 2\n"), std::string::npos);
+}
+
 TEST_F(LoadTest, AFloodOfTopicsDoesNotFloodThePage) {
   for (int i = 0; i < 5000; ++i) publish("TOPIC_" + std::to_string(i), intent_json("r", "AGENT_1"));
   for (int i = 0; i < 5000; ++i) ++traffic_.of_topic("t" + std::to_string(i)).messages_in;
