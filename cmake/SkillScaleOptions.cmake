@@ -23,10 +23,12 @@ target_compile_features(skillscale_flags INTERFACE cxx_std_20)
 target_compile_options(skillscale_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast
   -Woverloaded-virtual -Wimplicit-fallthrough
-  # g++ 12 takes inlined standard library code for null dereferences once it optimises more.
-  $<$<AND:$<CONFIG:Debug>,$<NOT:$<BOOL:${SKILLSCALE_SANITIZE}>>>:-Wnull-dereference>
   -fstack-protector-strong
   $<$<BOOL:${SKILLSCALE_WERROR}>:-Werror>)
+# g++ 12 takes inlined standard library code for null dereferences once it optimises more.
+if(NOT SKILLSCALE_SANITIZE)
+  target_compile_options(skillscale_flags INTERFACE $<$<CONFIG:Debug>:-Wnull-dereference>)
+endif()
 if(SKILLSCALE_SANITIZE)
   target_compile_options(skillscale_flags INTERFACE
     -fsanitize=${SKILLSCALE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -Wno-maybe-uninitialized)
