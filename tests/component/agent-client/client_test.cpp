@@ -68,6 +68,7 @@ TEST(AgentClientTest, AThousandRapidIntentsFindTheirReplies) {
   FakeFabric fabric(echo);
   Client client(options_for({&fabric}));
   std::vector<PendingReply> pending;
+  pending.reserve(1000);
   for (int index = 0; index < 1000; ++index) pending.push_back(client.publish(kTopic, std::to_string(index)));
   for (int index = 0; index < 1000; ++index) {
     ASSERT_EQ(pending[static_cast<std::size_t>(index)].get().content, std::to_string(index));
@@ -226,6 +227,7 @@ TEST(AgentClientTest, CallbacksComeOnTheIoThread) {
   std::atomic<bool> other_thread = false;
   const auto here = std::this_thread::get_id();
   std::vector<PendingReply> pending;
+  pending.reserve(10);
   for (int index = 0; index < 10; ++index) {
     pending.push_back(client.publish(kTopic, "x", {}, [&](const Reply& reply) {
       if (reply.success) ++calls;
@@ -319,6 +321,7 @@ TEST(AgentClientTest, EightThreadsShareAClient) {
   Client client(options_for({&fabric}));
   std::atomic<int> right = 0;
   std::vector<std::jthread> threads;
+  threads.reserve(8);
   for (int thread = 0; thread < 8; ++thread) {
     threads.emplace_back([&, thread] {
       for (int index = 0; index < 100; ++index) {

@@ -19,6 +19,7 @@ TEST(FailoverTest, UnansweredIntentsAreSentAgainWhenTheProxyIsBack) {
   FakeFabric fabric(answer_when_resent);
   Client client(options_for({&fabric}));
   std::vector<PendingReply> pending;
+  pending.reserve(5);
   for (int index = 0; index < 5; ++index) pending.push_back(client.publish(kTopic, std::to_string(index)));
   ASSERT_TRUE(fabric.sees_intents(5));
   fabric.kill();
