@@ -82,7 +82,7 @@ void compare(benchmark::State& state, const ChildSpec& spec) {
   ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", 1, 0);
   std::vector<Microseconds> bare;
   std::vector<Microseconds> supervised;
-  for (auto unused : state) {
+  while (state.KeepRunning()) {
     const auto start = steady_clock::now();
     const bool spawned = spawn_bare(spec, actions);
     const auto middle = steady_clock::now();

@@ -36,7 +36,7 @@ bool say(const std::string& text) { return write_all(STDOUT_FILENO, text.data(),
 }
 
 int number(const Arguments& arguments, std::size_t index, int otherwise) {
-  return index < arguments.size() ? std::atoi(arguments[index].c_str()) : otherwise;
+  return index < arguments.size() ? static_cast<int>(std::strtol(arguments[index].c_str(), nullptr, 10)) : otherwise;
 }
 
 // Says that the preparations are done: on stdout and, where one is given, in a named pipe.
@@ -163,7 +163,7 @@ int print_descriptors(const Arguments&) {
   DIR* folder = ::opendir("/proc/self/fd");
   std::string numbers;
   while (const dirent* entry = ::readdir(folder)) {
-    if (entry->d_name[0] != '.' && std::atoi(entry->d_name) != ::dirfd(folder)) {
+    if (entry->d_name[0] != '.' && std::strtol(entry->d_name, nullptr, 10) != ::dirfd(folder)) {
       numbers += std::string(entry->d_name) + "\n";
     }
   }
