@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -17,6 +19,59 @@ struct Runnable {
   std::vector<std::string> argv;  // argv[0] included, e.g. {"/bin/sh", "/skills/a/scripts/run.sh"}.
 };
 
+// How a skill is run, resolved when it is loaded (docs/writing-skills.md).
+enum class Adapter : std::uint8_t {
+  intent,        // scripts/run.sh, else scripts/run.py: data on stdin, stdout is the content.
+  function,      // A Python function, called with `input` through our shim.
+  argv,          // Scripts, but no entry: the intent says which one, with its arguments.
+  instructions,  // No script: the body is the answer.
+};
+
+// Where a function-style skill begins.
+struct FunctionEntry {
+  enum class Dialect : std::uint8_t { open_skills, skillet, skillos };
+  Dialect dialect = Dialect::open_skills;
+  std::string file;      // Absolute path of the Python file; empty: `module` is imported.
+  std::string module;    // Dotted, found from the skill's folder.
+  std::string function;  // Empty: the one with the @skill decorator.
+  std::string python;    // Absolute path of the interpreter.
+};
+
+// One file that `script` of an intent may name.
+struct Script {
+  std::string path;             // Relative to the skill's folder, as "scripts/unpack.py".
+  std::optional<Runnable> run;  // Without it `not_runnable` says why.
+  std::string not_runnable;
+  std::vector<std::string> missing_modules;  // Python modules that it imports and the interpreter does not have.
+};
+
+// A value that a function-style skill takes or gives.
+struct Field {
+  std::string name;
+  std::string type;  // string, integer, number, boolean, array, object; empty: any.
+  std::string description;
+  bool required = false;
+  std::optional<std::string> default_json;
+};
+
+// What a skill declares for its runs, under `metadata`; the operator's maximum is above it.
+struct SkillLimits {
+  std::optional<std::uint64_t> memory_bytes;
+  std::optional<std::chrono::seconds> cpu;
+  std::optional<std::uint64_t> output_bytes;  // stdout and stderr each.
+  std::optional<std::uint64_t> folder_bytes;  // All files of the run folder together.
+  std::optional<std::uint64_t> processes;
+  std::optional<std::size_t> concurrency;  // Runs at once on one server.
+};
+
+enum class Runner : std::uint8_t { cold, zygote, worker };
+
+// A credential or setting that the intent may give in `env`.
+struct DeclaredVariable {
+  std::string name;
+  bool required = false;
+};
+
 // A value; it never changes once it is in a catalogue.
 struct Skill {
   std::string name;
@@ -27,7 +82,21 @@ struct Skill {
   std::string compatibility;
   std::map<std::string, std::string> metadata;  // All of it, with the keys that have a member here too.
   std::filesystem::path folder;                 // Absolute.
-  std::optional<Runnable> run;
+  std::string digest;                           // "sha256:<hex>" over names and contents of the skill's files.
+  Adapter adapter = Adapter::instructions;
+  std::string adapter_reason;   // For people: which file or key decided.
+  std::optional<Runnable> run;  // Of the adapter `intent`.
+  std::optional<FunctionEntry> function;
+  std::vector<Script> scripts;  // Sorted by path.
+  std::vector<Field> inputs;
+  std::vector<Field> outputs;
+  std::vector<DeclaredVariable> env;
+  SkillLimits limits;
+  std::string sandbox;  // "", "none", "standard", "strict": what the skill asks for.
+  bool wants_network = false;
+  std::optional<Runner> runner;  // What the skill asks for.
+  std::string deprecated;        // Empty, or why; may name the replacement.
+  std::string replaced_by;       // Empty, or the name of another skill.
   // Why there is a script but no `run`, e.g. a missing interpreter. Empty for
   // a runnable skill, and for one that consists of instructions only.
   std::string not_runnable;
@@ -36,7 +105,7 @@ struct Skill {
   std::string body;                                  // The text after the frontmatter.
 
   // Nothing is run: the result is the body.
-  bool instructions_only() const noexcept { return !run && not_runnable.empty(); }
+  bool instructions_only() const noexcept { return !run && !function && not_runnable.empty(); }
 };
 
 // Shared, because a run keeps the version of the skill that it began with while

@@ -7,16 +7,9 @@
 
 #include "base/result.h"
 #include "os/fd.h"
+#include "os/running_process.h"
 
 namespace skillscale {
-
-// How a process ended (waitid(2)). Exactly one of the two is set.
-struct ExitStatus {
-  std::optional<int> code;
-  std::optional<int> signal;
-
-  bool success() const noexcept { return code == 0; }
-};
 
 // What to run. Nothing of the daemon's own environment or descriptors leaks in.
 struct ChildSpec {

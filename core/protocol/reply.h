@@ -4,10 +4,21 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 
 namespace skillscale {
+
+// A file that a run left in its folder and the intent asked for.
+struct Artifact {
+  std::string path;     // Relative to the run's folder.
+  std::string mime;     // By extension; application/octet-stream when unknown.
+  std::string sha256;   // 64 hex digits.
+  std::string content;  // Bytes; `content_base64` on the wire.
+
+  bool operator==(const Artifact&) const = default;
+};
 
 struct Reply {
   std::string request_id;
@@ -19,6 +30,7 @@ struct Reply {
 
   std::string skill;
   std::string version;
+  std::string digest;  // Of the skill's files, "sha256:<hex>"; empty: unknown.
   std::string server;  // The instance that ran it, or the proxy that answered.
 
   struct Exit {
@@ -36,6 +48,20 @@ struct Reply {
     bool operator==(const Truncated&) const = default;
   };
   Truncated truncated;
+
+  std::string outputs_json;  // `outputs`: the JSON text of an object; empty: none.
+  std::vector<Artifact> artifacts;
+  std::vector<std::string> warnings;  // For people: a deprecated skill, a fallback to a cold start.
+
+  struct Usage {
+    double cpu_ms = 0;
+    std::uint64_t max_rss_kb = 0;  // 1024 bytes each.
+    std::uint64_t bytes_in = 0;    // stdin, files and input.
+    std::uint64_t bytes_out = 0;   // stdout, stderr, artifacts and outputs, before any cap.
+    bool operator==(const Usage&) const = default;
+  };
+  std::optional<Usage> usage;             // Only when a process was started.
+  std::optional<std::uint64_t> last_seq;  // Of the last event before this reply; only with `stream`.
 
   // Milliseconds; absent parts are left out on the wire.
   struct Timing {
