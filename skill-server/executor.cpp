@@ -121,7 +121,7 @@ Reply to_reply(RunOutcome outcome, std::chrono::milliseconds timeout, std::size_
 }  // namespace
 
 Reply Executor::execute(const RunWork& work, std::chrono::milliseconds timeout, int cancel_fd,
-                        std::optional<RunFolder>* used) const {
+                        const RunContext& context) const {
   Reply reply;
   const std::size_t flood_bytes_max = limits::kOutputFloodFactor * settings_.output_bytes_max;
   const RunLimits run_limits{.timeout = timeout,
@@ -136,7 +136,7 @@ Reply Executor::execute(const RunWork& work, std::chrono::milliseconds timeout, 
     const auto spec = prepare(work, *folder);
     if (!spec) return spec.error();
     auto outcome = run_supervised(*spec, work.intent.stdin_data, run_limits, cancel_fd);
-    if (used != nullptr) used->emplace(std::move(*folder));
+    if (context.used != nullptr) context.used->emplace(std::move(*folder));
     return outcome;
   };
   if (work.skill->run) {

@@ -13,6 +13,19 @@
 
 namespace skillscale {
 
+class RunObserver;  // os/run_observer.h
+class WarmRunners;
+struct RunLeash;
+
+// What belongs to one worker thread, or to one run on it. All of it is borrowed and may be missing.
+struct RunContext {
+  RunObserver* observer = nullptr;  // Watches this run.
+  WarmRunners* warm = nullptr;      // Interpreters that are started already.
+  const RunLeash* leash = nullptr;  // How the whole tree is killed; without it its process group is.
+  // The run's folder is left here, so that removing it need not delay the reply.
+  std::optional<RunFolder>* used = nullptr;
+};
+
 struct ExecutorSettings {
   std::string run_folders = "/tmp";  // Where the folder of each run is made.
   std::chrono::milliseconds kill_grace = limits::kKillGrace;
@@ -26,10 +39,9 @@ class Executor {
   explicit Executor(ExecutorSettings settings) : settings_(std::move(settings)) {}
 
   // `cancel_fd` readable: stop it. The reply has everything but what belongs to
-  // its lease (attempt, held) and to the server (server, queued). With `used` the
-  // run's folder is left there, so that removing it need not delay the reply.
+  // its lease (attempt, held) and to the server (server, queued).
   Reply execute(const RunWork& work, std::chrono::milliseconds timeout, int cancel_fd,
-                std::optional<RunFolder>* used = nullptr) const;
+                const RunContext& context = {}) const;
 
  private:
   const ExecutorSettings settings_;

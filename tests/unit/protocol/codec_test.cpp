@@ -272,6 +272,31 @@ TEST(ReplyTest, AFailureSaysWhy) {
   EXPECT_EQ(decode_reply(encode_reply(reply)).value(), reply);
 }
 
+TEST(ReplyTest, OutputsThatAreNoObjectAreLeftOut) {
+  Reply reply;
+  reply.request_id = "r1";
+  const std::string deep = std::string(64, '[') + std::string(64, ']');
+  for (const std::string& outputs :
+       {std::string("[1]"), std::string("7"), std::string("{"), std::string(" "),
+        std::string(R"({},"status":"success")"), std::string("{},{}"), "{\"deep\":" + deep + "}"}) {
+    reply.outputs_json = outputs;
+    const auto decoded = decode_reply(encode_reply(reply));
+    ASSERT_TRUE(decoded) << outputs;
+    EXPECT_EQ(decoded->outputs_json, "") << outputs;
+    EXPECT_FALSE(decoded->success);
+  }
+}
+
+TEST(ReplyTest, AnArtifactThatCannotBeReadIsNamed) {
+  for (const char* artifacts : {R"({})", R"([7])", R"([{}])", R"([{"path":""}])", R"([{"path":"a\u0000b"}])",
+                                R"([{"path":"a","content_base64":"?"}])", R"([{"path":"a","size":-1}])"}) {
+    const auto decoded =
+        decode_reply(R"({"request_id":"r1","status":"success","artifacts":)" + std::string(artifacts) + "}");
+    ASSERT_FALSE(decoded) << artifacts;
+    EXPECT_NE(decoded.error().detail.find("artifacts"), std::string::npos) << decoded.error().detail;
+  }
+}
+
 TEST(FindReturnAddressTest, IsFoundInWhatIsCutOffOrWrong) {
   const ReturnAddress address{"r1", "AGENT_REPLY_1"};
   for (const char* text :

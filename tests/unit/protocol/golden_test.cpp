@@ -71,6 +71,7 @@ TEST(GoldenTest, RepliesKeepTheirBytes) {
   expect_reply("reply_success.json", sample_replies()[0]);
   expect_reply("reply_timed_out.json", sample_replies()[1]);
   expect_reply("reply_no_skill_server.json", sample_replies()[2]);
+  expect_reply("reply_artifacts.json", artifacts_reply());
 }
 
 // Written by hand, as another program would: an object as intent, odd spacing, fields of the future.

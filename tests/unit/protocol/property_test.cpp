@@ -84,6 +84,14 @@ class Generator {
     reply.stderr_tail = coin() ? text(true) : "";
     reply.truncated = {coin(), coin()};
     if (coin()) reply.timing_ms.run = real();
+    reply.digest = coin() ? name() : "";
+    if (coin()) reply.outputs_json = "{\"n\":" + std::to_string(below(1000)) + "}";
+    for (std::size_t count = below(3); count > 0; --count) {
+      reply.artifacts.push_back({.path = name(), .mime = name(), .sha256 = name(), .content = bytes()});
+      reply.warnings.push_back(name());
+    }
+    if (coin()) reply.usage = Reply::Usage{real(), below(1000), below(1000), below(1000)};
+    if (coin()) reply.last_seq = below(1000);
     reply.attempt = static_cast<std::uint32_t>(below(5) + 1);
     return reply;
   }

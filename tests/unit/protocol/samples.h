@@ -78,12 +78,27 @@ inline Reply timed_out_reply() {
   return reply;
 }
 
+inline Reply artifacts_reply() {
+  Reply reply = success_reply();
+  reply.digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+  reply.outputs_json = R"({"rows":3,"columns":["name","age"]})";
+  reply.artifacts = {{.path = "out/table.csv",
+                      .mime = "text/csv",
+                      .sha256 = "4fb16b99eb23930000ef4e01bd4e1aac4c0d3ea1c1ffd1f0ab8d8a2d4a9b0a5c",
+                      .content = "name,age\n"},
+                     {.path = "logo.bin", .mime = {}, .sha256 = {}, .content = std::string("\x00\xff", 2)}};
+  reply.warnings = {"csv-analyzer is deprecated; use table-analyzer"};
+  reply.usage = Reply::Usage{.cpu_ms = 11.5, .max_rss_kb = 9216, .bytes_in = 17, .bytes_out = 36};
+  reply.last_seq = 4;
+  return reply;
+}
+
 inline std::vector<Intent> sample_intents() { return {minimal_intent(), structured_intent(), full_intent()}; }
 
 inline std::vector<Reply> sample_replies() {
   Reply refused = Reply::failure("6f1a0c52", ErrorCode::no_skill_server, "no skill server serves TOPIC_X");
   refused.timestamp = 1763694249.5;
-  return {success_reply(), timed_out_reply(), refused};
+  return {success_reply(), timed_out_reply(), refused, artifacts_reply()};
 }
 
 }  // namespace skillscale

@@ -177,6 +177,15 @@ TEST(SchemaTest, TheReplySchemaSaysWhatTheCodecAccepts) {
   }
 }
 
+TEST(SchemaTest, TheReplySchemaSaysWhatTheCodecAcceptsOfResults) {
+  const json schema = load_schema("reply");
+  const json message = json::parse(encode_reply(artifacts_reply()));
+  check_members(schema, kAcceptsReply, message, json::json_pointer(""), schema);
+  check_members(schema, kAcceptsReply, message, json::json_pointer("/usage"), schema["properties"]["usage"]);
+  check_members(schema, kAcceptsReply, message, json::json_pointer("/artifacts/0"),
+                schema["properties"]["artifacts"]["items"]);
+}
+
 TEST(SchemaTest, TheCancelSchemaSaysWhatTheCodecAccepts) {
   const json schema = load_schema("cancel");
   const json message = json::parse(encode_cancel({"r1", "R"}));
