@@ -724,6 +724,7 @@ void Dispatcher::answer(Delivery& delivery, ErrorCode code, std::string text) {
   if (!subscriptions_.wants(address.reply_to)) {
     known_runs_.remember(KnownRuns::key_of_request(address), {"", Error{code, reply.error}}, now());
   }
+  ++counters_.answers[code];
   outbox_.answer(address.reply_to, reply);
 }
 

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -50,17 +51,18 @@ struct DispatcherSettings {
 
 // Counters that belong to no group.
 struct DispatcherCounters {
-  std::uint64_t stale_tokens = 0;     // Frames whose token names no live lease.
-  std::uint64_t late_replies = 0;     // Replies of leases that were taken back.
-  std::uint64_t malformed = 0;        // Intents and frames that could not be parsed.
-  std::uint64_t garbled_replies = 0;  // Replies of members that were none.
-  std::uint64_t no_skill_server = 0;  // Answered no_skill_server.
-  std::uint64_t overloaded = 0;       // Answered overloaded before any group had them.
-  std::uint64_t refused_members = 0;  // Joins past kMembersMax.
-  std::uint64_t resent = 0;           // Intents that came with the re-send frame.
-  std::uint64_t resent_known = 0;     // Of these: on their way already, so nothing to do.
-  std::uint64_t unknown_cancels = 0;  // Cancels of intents that are not here.
-  std::uint64_t unresponsive = 0;     // Members that let a lease run out.
+  std::uint64_t stale_tokens = 0;              // Frames whose token names no live lease.
+  std::uint64_t late_replies = 0;              // Replies of leases that were taken back.
+  std::uint64_t malformed = 0;                 // Intents and frames that could not be parsed.
+  std::uint64_t garbled_replies = 0;           // Replies of members that were none.
+  std::uint64_t no_skill_server = 0;           // Answered no_skill_server.
+  std::uint64_t overloaded = 0;                // Answered overloaded before any group had them.
+  std::uint64_t refused_members = 0;           // Joins past kMembersMax.
+  std::uint64_t resent = 0;                    // Intents that came with the re-send frame.
+  std::uint64_t resent_known = 0;              // Of these: on their way already, so nothing to do.
+  std::uint64_t unknown_cancels = 0;           // Cancels of intents that are not here.
+  std::uint64_t unresponsive = 0;              // Members that let a lease run out.
+  std::map<ErrorCode, std::uint64_t> answers;  // Final replies that the proxy made.
 };
 
 // Not thread-safe. `outbox`, `subscriptions` and `clock` outlive it.
@@ -107,6 +109,7 @@ class Dispatcher {
   const Roster& roster() const noexcept { return roster_; }
   const DispatcherCounters& counters() const noexcept { return counters_; }
   std::size_t held_bytes() const noexcept { return held_bytes_; }
+  std::uint64_t known_runs_evicted() const noexcept { return known_runs_.evicted(); }
 
  private:
   using Slot = std::uint32_t;

@@ -18,6 +18,7 @@ void KnownRuns::drop_old(SteadyTime now) {
     const auto oldest = entries_.find(by_age_.front());
     const bool too_old = now - oldest->second.since > limits::kReplyCacheTimeMax;
     if (!too_old && entries_.size() <= limits::kAnnouncedMax) return;
+    evicted_ += too_old ? 0 : 1;
     entries_.erase(oldest);
     by_age_.pop_front();
   }

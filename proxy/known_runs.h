@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <optional>
 #include <string>
@@ -28,6 +29,7 @@ class KnownRuns {
   const KnownRun* find(const std::string& key, SteadyTime now);
   void forget(const std::string& key);
   std::size_t size() const noexcept { return entries_.size(); }
+  std::uint64_t evicted() const noexcept { return evicted_; }  // Dropped before their time: kAnnouncedMax.
 
   static std::string key_of_request(const ReturnAddress& address);
   static std::string key_of_idempotency(const std::string& topic, const std::string& group, const std::string& key);
@@ -42,6 +44,7 @@ class KnownRuns {
 
   std::unordered_map<std::string, Entry> entries_;
   std::list<std::string> by_age_;
+  std::uint64_t evicted_ = 0;
 };
 
 }  // namespace skillscale

@@ -32,11 +32,6 @@ GroupLoad measure(const Group& group, SteadyTime now) {
   return load;
 }
 
-void add(Durations& sum, const Durations& more) {
-  for (std::size_t i = 0; i < sum.counts.size(); ++i) sum.counts[i] += more.counts[i];
-  sum.sum += more.sum;
-}
-
 // Every counter of a group, once, with its name and meaning.
 struct CounterColumn {
   std::uint64_t GroupCounters::*member;
@@ -66,9 +61,7 @@ void add(GroupLoad& sum, const GroupLoad& more) {
   sum.credits += more.credits;
   sum.held_bytes += more.held_bytes;
   sum.oldest_ms = std::max(sum.oldest_ms, more.oldest_ms);
-  for (const CounterColumn& column : kCounters) sum.counters.*column.member += more.counters.*column.member;
-  add(sum.counters.time_held, more.counters.time_held);
-  add(sum.counters.time_leased, more.counters.time_leased);
+  sum.counters.add(more.counters);
 }
 
 Json to_json(const GroupLoad& load) {
@@ -122,11 +115,15 @@ MetricFamily group_gauge(const Load& load, const char* name, const char* help, V
 }
 
 // Topics that nobody has ever served come from strangers: they have gauges, for
-// scaling up from zero, but share one line of counters.
+// scaling up from zero, but share one line of counters. So do groups that are forgotten.
 std::vector<GroupLoad> groups_with_counters(const Load& load) {
   std::vector<GroupLoad> groups;
   GroupLoad unserved;
   unserved.topic = "@unserved";
+  unserved.counters = load.forgotten_unserved;
+  GroupLoad forgotten;
+  forgotten.topic = "@forgotten";
+  forgotten.counters = load.forgotten;
   for (const GroupLoad& group : load.groups) {
     if (group.group.empty()) {
       add(unserved, group);
@@ -135,6 +132,7 @@ std::vector<GroupLoad> groups_with_counters(const Load& load) {
     }
   }
   groups.push_back(std::move(unserved));
+  groups.push_back(std::move(forgotten));
   return groups;
 }
 
@@ -190,6 +188,17 @@ MetricFamily traffic_counter(const Load& load, const TrafficColumn& column) {
   return result;
 }
 
+MetricFamily answers(const Load& load) {
+  MetricFamily result =
+      family("skillscale_proxy_answers_total", "Final replies that the proxy made, by code", MetricType::Counter);
+  for (const auto& [code, count] : load.counters.answers) {
+    ClientMetric one = metric({{"code", std::string(name_of(code))}});
+    one.counter.value = static_cast<double>(count);
+    result.metric.push_back(std::move(one));
+  }
+  return result;
+}
+
 void add_totals(const Load& load, std::vector<MetricFamily>& families) {
   const auto counter = [&](const char* name, const char* help, std::uint64_t value) {
     families.push_back(single(name, help, MetricType::Counter, static_cast<double>(value)));
@@ -213,8 +222,13 @@ void add_totals(const Load& load, std::vector<MetricFamily>& families) {
   counter("skillscale_resent_known_total", "Of these, intents that were on their way already",
           load.counters.resent_known);
   counter("skillscale_unknown_cancels_total", "Cancels of intents that are not here", load.counters.unknown_cancels);
+  counter("skillscale_known_runs_evicted_total", "Announced runs dropped because there were too many",
+          load.known_runs_evicted);
   gauge("skillscale_hold_bytes", "Bytes of all intents that wait", load.held_bytes);
   gauge("skillscale_subscriptions", "Prefixes that agents and plain subscribers listen to", load.subscriptions);
+  gauge("skillscale_subscriptions_untracked",
+        "Prefixes past the bound: while there are any, every topic counts as wanted", load.subscriptions_untracked);
+  families.push_back(answers(load));
   gauge("skillscale_members_all", "Members of all topics", load.members);
 }
 
@@ -250,9 +264,13 @@ Load measure_load(const Dispatcher& dispatcher, const Traffic& traffic, const Su
   if (has_other) load.groups.push_back(std::move(other));
   load.traffic = traffic.lines();
   load.counters = dispatcher.counters();
+  load.forgotten = dispatcher.roster().forgotten();
+  load.forgotten_unserved = dispatcher.roster().forgotten_unserved();
+  load.known_runs_evicted = dispatcher.known_runs_evicted();
   load.totals = traffic.totals;
   load.held_bytes = dispatcher.held_bytes();
   load.subscriptions = subscriptions.size();
+  load.subscriptions_untracked = subscriptions.untracked();
   load.members = dispatcher.roster().members();
   return load;
 }

@@ -30,10 +30,14 @@ struct GroupLoad {
 struct Load {
   std::vector<GroupLoad> groups;  // At most kTopicsTrackedMax, then one sum named "@other".
   std::vector<Traffic::Line> traffic;
+  GroupCounters forgotten;           // Of groups that are not there any more.
+  GroupCounters forgotten_unserved;  // Of topics that nobody ever served.
   DispatcherCounters counters;
   TrafficTotals totals;
   std::uint64_t held_bytes = 0;
   std::uint64_t subscriptions = 0;
+  std::uint64_t subscriptions_untracked = 0;
+  std::uint64_t known_runs_evicted = 0;
   std::uint64_t members = 0;
 };
 

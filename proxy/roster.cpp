@@ -8,11 +8,32 @@
 
 namespace skillscale {
 
+namespace {
+
+constexpr std::uint64_t GroupCounters::*kGroupCounters[] = {
+    &GroupCounters::dispatched, &GroupCounters::completed,  &GroupCounters::held,        &GroupCounters::redelivered,
+    &GroupCounters::given_back, &GroupCounters::taken_back, &GroupCounters::joined,      &GroupCounters::expired,
+    &GroupCounters::overflowed, &GroupCounters::cancelled,  &GroupCounters::worker_lost, &GroupCounters::timed_out,
+};
+
+}  // namespace
+
 void Durations::observe(std::chrono::nanoseconds duration) noexcept {
   const double seconds = std::chrono::duration<double>(duration).count();
   const auto* const bound = std::lower_bound(kBounds.begin(), kBounds.end(), seconds);
   ++counts[static_cast<std::size_t>(bound - kBounds.begin())];
   sum += seconds;
+}
+
+void Durations::add(const Durations& more) noexcept {
+  for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += more.counts[i];
+  sum += more.sum;
+}
+
+void GroupCounters::add(const GroupCounters& more) {
+  for (auto counter : kGroupCounters) this->*counter += more.*counter;
+  time_held.add(more.time_held);
+  time_leased.add(more.time_leased);
 }
 
 Member* Group::pick_member() {
@@ -109,6 +130,7 @@ Group& Roster::group_named(Topic& topic, const std::string& name, SteadyTime now
   if (unassigned != topic.groups.end()) {
     // The first group of a topic inherits what came before it.
     group->hold.take_all(unassigned->second->hold);
+    keep_counters(*unassigned->second);
     topic.groups.erase(unassigned);
     --unserved_;
   }
@@ -138,6 +160,10 @@ Topic* Roster::add_unserved_topic(std::string_view name, SteadyTime now) {
   return &topic;
 }
 
+void Roster::keep_counters(const Group& group) {
+  (group.name.empty() ? forgotten_unserved_ : forgotten_).add(group.counters);
+}
+
 void Roster::forget_empty(SteadyTime now) {
   for (auto topic = topics_.begin(); topic != topics_.end();) {
     auto& groups = topic->second->groups;
@@ -152,6 +178,7 @@ void Roster::forget_empty(SteadyTime now) {
         continue;
       }
       if (group.name.empty()) --unserved_;
+      keep_counters(group);
       entry = groups.erase(entry);
     }
     const bool empty = groups.empty() && topic->second->settling.empty();

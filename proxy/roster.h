@@ -45,6 +45,7 @@ struct Durations {
   double sum = 0;
 
   void observe(std::chrono::nanoseconds duration) noexcept;
+  void add(const Durations& more) noexcept;
 };
 
 struct GroupCounters {
@@ -62,6 +63,8 @@ struct GroupCounters {
   std::uint64_t timed_out = 0;  // Leases past their deadline.
   Durations time_held;
   Durations time_leased;
+
+  void add(const GroupCounters& more);
 };
 
 struct Group {
@@ -114,14 +117,20 @@ class Roster {
 
   const StringMap<std::unique_ptr<Topic>>& topics() const noexcept { return topics_; }
   std::size_t members() const noexcept { return members_.size(); }
+  // What groups had counted that are forgotten, so that no sum ever goes down.
+  const GroupCounters& forgotten() const noexcept { return forgotten_; }
+  const GroupCounters& forgotten_unserved() const noexcept { return forgotten_unserved_; }
 
  private:
   Topic& topic_named(std::string_view name);
   Group& group_named(Topic& topic, const std::string& name, SteadyTime now);
+  void keep_counters(const Group& group);
 
   StringMap<std::unique_ptr<Topic>> topics_;
   StringMap<std::unique_ptr<Member>> members_;
   std::size_t unserved_ = 0;
+  GroupCounters forgotten_;
+  GroupCounters forgotten_unserved_;
 };
 
 }  // namespace skillscale

@@ -34,6 +34,7 @@ class Subscriptions {
   bool wants(std::string_view topic) const;
 
   std::size_t size() const noexcept { return counts_.size(); }
+  std::size_t untracked() const noexcept { return untracked_; }  // Past kSubscriptionsMax.
 
  private:
   static constexpr std::size_t kLengthsMax = 256;

@@ -348,7 +348,11 @@ void Server::reply(const Lease& lease, const ReturnAddress& to, Reply reply) {
 
 // --- What Runs asks for ------------------------------------------------------------------------
 
-void Server::perform(AskStart&& action) { links_[action.link]->send_upstream(encode_start(action.frame)); }
+void Server::perform(AskStart&& action) {
+  // Proxies wait for the usual grace themselves; only what this server adds to it must be said.
+  action.frame.timeout += std::max(0ms, settings_.kill_grace - limits::kKillGrace);
+  links_[action.link]->send_upstream(encode_start(action.frame));
+}
 
 void Server::perform(Execute&& action) { pool_->start(std::move(action)); }
 

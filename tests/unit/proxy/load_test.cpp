@@ -61,6 +61,32 @@ TEST_F(LoadTest, MetricsHaveTheGroupsCounters) {
   }
 }
 
+TEST_F(LoadTest, CountersOfForgottenGroupsAreKept) {
+  join("m1", 1);
+  publish_request("r1");
+  reply(outbox_.dispatched[0].token);
+  lose("m1", 1);
+  wait(limits::kGroupMemory + 1s);
+  const std::string page = metrics_page();
+  EXPECT_EQ(page.find("topic=\"TOPIC_A\""), std::string::npos);
+  EXPECT_NE(page.find("skillscale_intents_completed_total{topic=\"@forgotten\",group=\"\"} 1\n"), std::string::npos);
+}
+
+TEST_F(LoadTest, CountersOfUnservedTopicsAreKept) {
+  publish_request("r1");
+  dispatcher_->cancel({"r1", "AGENT_1"});
+  wait(1s);
+  EXPECT_NE(metrics_page().find("skillscale_intents_cancelled_total{topic=\"@unserved\",group=\"\"} 1\n"),
+            std::string::npos);
+}
+
+TEST_F(LoadTest, AnswersOfTheProxyAreCountedByCode) {
+  publish_request("r1");
+  dispatcher_->drain();
+  publish_request("r2");
+  EXPECT_NE(metrics_page().find("skillscale_proxy_answers_total{code=\"draining\"} 2\n"), std::string::npos);
+}
+
 TEST_F(LoadTest, MadeUpTopicsDoNotHideAServedOne) {
   for (int i = 0; i < 5000; ++i) publish("TOPIC_" + std::to_string(i), intent_json("r", "AGENT_1"));
   join("m1", 1);
