@@ -4,7 +4,7 @@ import csv
 from math import isfinite
 
 # More cannot be told apart on a page.
-POINTS_MAX = {"bar": 60, "line": 5000}
+POINTS_MAX = {"bar": 60, "line": 5000, "scatter": 5000}
 SERIES_MAX = 8
 
 FIELD_CHARS_MAX = 64 * 1024
@@ -19,6 +19,8 @@ class ChartError(Exception):
 
 class Series:
     """What to draw: `labels` along x, and per name in `values` a number or None for each label.
+
+    A scatter chart has a label for each row; otherwise rows with the same label are combined.
 
     `rows` counts the rows read, `skipped` the cells that held no number.
     """
@@ -35,7 +37,8 @@ class Series:
     def add(self, label, cells):
         """Adds a row: the label and one cell per name."""
         self.rows += 1
-        index = self._index.setdefault(label, len(self.labels))
+        at_end = len(self.labels)
+        index = at_end if self._kind == "scatter" else self._index.setdefault(label, at_end)
         if index == len(self.labels):
             self._grow(label)
         for name, cell in zip(self.values, cells):
@@ -48,8 +51,9 @@ class Series:
 
     def _grow(self, label):
         if len(self.labels) == POINTS_MAX[self._kind]:
-            raise ChartError(f"more than {POINTS_MAX[self._kind]} different values on the x axis of a {self._kind} chart; "
-                             "choose a column with fewer, or the other kind")
+            what = "rows in" if self._kind == "scatter" else "different values on the x axis of"
+            raise ChartError(f"more than {POINTS_MAX[self._kind]} {what} a {self._kind} chart; "
+                             "choose a column with fewer, or another kind")
         self.labels.append(label)
         for name in self.values:
             self.values[name].append(None)

@@ -5,7 +5,8 @@
 
 The suffix decides the format: .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz.
 The same content gives the same bytes: entries are sorted, and owners and
-times are left out. Links and special files are refused.
+times are left out. Links and special files are refused. What a runner has put
+into the working folder for the run itself is left out of `.`.
 """
 
 import argparse
@@ -25,11 +26,14 @@ def collect(paths, archive):
     The archive itself is left out, so that packing `.` again works.
     """
     found = {}
-    waiting = ["/".join(safe_parts(path)) or "." for path in paths]
+    asked = {"/".join(safe_parts(path)) or "." for path in paths}
+    waiting = list(asked)
+    content_bytes = 0
+    belongings = runner_belongings()
     while waiting:
         path = waiting.pop()
         status = os.lstat(path)
-        if path == os.path.normpath(archive):
+        if path == os.path.normpath(archive) or path not in asked and "/" not in path and is_belonging(path, belongings):
             continue
         if stat.S_ISDIR(status.st_mode):
             waiting += [path + "/" + name if path != "." else name for name in os.listdir(path)]
@@ -38,16 +42,30 @@ def collect(paths, archive):
         if path != ".":
             safe_parts(path)
             found[path] = status
-        _check_limits(found, status)
+        content_bytes += status.st_size if stat.S_ISREG(status.st_mode) else 0
+        _check_limits(found, content_bytes)
     if not found:
         raise ArchiveError("there is nothing to pack")
     return sorted(found.items())
 
 
-def _check_limits(found, status):
+def runner_belongings():
+    """What a runner keeps in the working folder: real paths of its home, its temporary folder and the intent."""
+    names = ("HOME", "TMPDIR", "SKILLSCALE_INTENT_FILE")
+    return {os.path.realpath(os.environ[name]) for name in names if os.environ.get(name)}
+
+
+def is_belonging(path, belongings):
+    """True for what a runner keeps there, and for a link to a part of this skill."""
+    real = os.path.realpath(path)
+    skill = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    return real in belongings or os.path.islink(path) and os.path.dirname(real) == skill
+
+
+def _check_limits(found, content_bytes):
     if len(found) > ENTRIES_MAX:
         raise ArchiveError(f"more than {ENTRIES_MAX:,} entries")
-    if status.st_size > CONTENT_BYTES_MAX:
+    if content_bytes > CONTENT_BYTES_MAX:
         raise ArchiveError(f"more than {CONTENT_BYTES_MAX:,} bytes of content")
 
 

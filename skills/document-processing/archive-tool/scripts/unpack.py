@@ -3,6 +3,7 @@
 
   unpack.py report.zip --list
   unpack.py report.zip --into report
+  unpack.py report.zip --into report --only '*.csv'
 
 An archive is refused as a whole, and nothing is left behind, if it holds
 names that lead out of the folder, links, devices, encrypted or repeated
@@ -121,15 +122,31 @@ def list_archive(path):
     return [(entry.name, entry.size) for entry, _ in checked_entries(path)]
 
 
-def unpack(path, folder):
-    """Unpacks into `folder`, which appears whole or not at all. Returns its (name, bytes) pairs."""
+def is_wanted(entry, parts, patterns):
+    """True for a file that one of the patterns names, by its whole name or its last part; without any, for all."""
+    if not patterns:
+        return True
+    from fnmatch import fnmatchcase
+
+    names = ("/".join(parts), parts[-1] if parts else "")
+    return not entry.is_folder and any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
+
+
+def unpack(path, folder, patterns=()):
+    """Unpacks into `folder`, which appears whole or not at all. Returns its (name, bytes) pairs.
+
+    All entries are checked, also those that no pattern asks for.
+    """
     import tempfile
 
     parent = os.path.dirname(os.path.abspath(folder))
     allowance = Allowance(os.path.getsize(path))
     partial = tempfile.mkdtemp(prefix=".unpack-", dir=parent)
     try:
-        written = [(entry.name, _write(entry, partial, parts, allowance)) for entry, parts in checked_entries(path)]
+        written = [(entry.name, _write(entry, partial, parts, allowance)) for entry, parts in checked_entries(path)
+                   if is_wanted(entry, parts, patterns)]
+        if patterns and not written:
+            raise ArchiveError(f"no file in it is called {' or '.join(map(shown, patterns))}")
         os.chmod(partial, 0o755)
         os.rename(partial, folder)
     except BaseException:
@@ -187,6 +204,8 @@ def main():
     parser.add_argument("archive", help="the archive to read")
     parser.add_argument("--into", metavar="folder", help="a new folder (default: the archive's name without suffix)")
     parser.add_argument("--list", action="store_true", help="only list what is in it")
+    parser.add_argument("--only", metavar="pattern", action="append", default=[],
+                        help="unpack only files of this name, as '*.csv' or 'data/*'; may be given several times")
     arguments = parser.parse_args()
     limit_memory()
     folder = arguments.into or default_folder(arguments.archive)
@@ -195,7 +214,7 @@ def main():
             return listing(f"Content of {shown(arguments.archive)}", list_archive(arguments.archive))
         if os.path.lexists(folder):
             raise ArchiveError(f"{shown(folder)} exists; choose another folder with --into")
-        return listing(f"Unpacked into {shown(folder)}/", unpack(arguments.archive, folder))
+        return listing(f"Unpacked into {shown(folder)}/", unpack(arguments.archive, folder, arguments.only))
     except damage_errors() as error:
         raise ArchiveError(f"{shown(arguments.archive)} is damaged: {error}") from None
 

@@ -33,15 +33,15 @@ class ArchiveCase(unittest.TestCase):
         self.folder = Path(folder.name)
         shutil.copytree(SKILL / "assets" / "sample", self.folder / "sample")
 
-    def run_script(self, name, *argv):
+    def run_script(self, name, *argv, **environment):
         """Returns (status, stdout, stderr)."""
-        env = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+        env = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **environment}
         done = subprocess.run([str(SCRIPTS / name), *argv], cwd=self.folder, env=env, capture_output=True,
                               timeout=DEADLINE_SECONDS)
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
-    def pack(self, *argv):
-        return self.run_script("pack.py", *argv)
+    def pack(self, *argv, **environment):
+        return self.run_script("pack.py", *argv, **environment)
 
     def unpack(self, *argv):
         return self.run_script("unpack.py", *argv)
@@ -115,6 +115,35 @@ class RoundTripTest(ArchiveCase):
         self.assertNotIn("| a.zip", out)
 
 
+    def test_packing_a_run_folder_leaves_out_what_the_runner_put_there(self):
+        for name in (".home", ".tmp"):
+            (self.folder / name).mkdir()
+        (self.folder / ".intent").write_text("secret")
+        (self.folder / ".keep").write_text("")
+        for name in ("scripts", "assets", "SKILL.md"):
+            (self.folder / name).symlink_to(SKILL / name)
+        runner = {"HOME": f"{self.folder}/.home", "TMPDIR": f"{self.folder}/.tmp",
+                  "SKILLSCALE_INTENT_FILE": f"{self.folder}/.intent"}
+        status, out, err = self.pack("a.zip", ".", **runner)
+        self.assertEqual((status, err), (0, ""))
+        with zipfile.ZipFile(self.folder / "a.zip") as archive:
+            self.assertEqual(archive.namelist(), [".keep", "sample/", "sample/figures/", "sample/figures/sales.csv",
+                                                  "sample/notes.md"])
+        self.assertRegex(self.pack("b.zip", "scripts", **runner)[2], "no links")  # Asked for by name: said, not left out.
+
+    def test_only_some_files(self):
+        self.pack("a.zip", "sample")
+        status, out, err = self.unpack("a.zip", "--into", "one", "--only", "*.csv")
+        self.assertEqual((status, err), (0, ""))
+        self.assertIn("1 entries, 63 bytes", out)
+        self.assertEqual([str(p.relative_to(self.folder)) for p in sorted((self.folder / "one").rglob("*")) if p.is_file()],
+                         ["one/sample/figures/sales.csv"])
+        self.assertEqual(self.unpack("a.zip", "--into", "two", "--only", "sample/n*", "--only", "nothing")[0], 0)
+        status, _, err = self.unpack("a.zip", "--into", "three", "--only", "[")
+        self.assertEqual((status, err), (1, "error: no file in it is called [\n"))
+        self.assertFalse((self.folder / "three").exists())
+
+
 class PackTest(ArchiveCase):
     def test_refusals(self):
         os.symlink("/etc/passwd", self.folder / "link")
@@ -158,6 +187,25 @@ class UnpackRefusalTest(ArchiveCase):
             info.type, info.linkname = kind, "/etc/passwd"
             self.write_tar((info, b""))
             self.assert_refused("bad.tar", "link")
+
+    def test_only_does_not_excuse_the_other_entries(self):
+        self.write_zip(("good.txt", b"x"), ("../evil", b"x"))
+        status, _, err = self.unpack("bad.zip", "--into", "out", "--only", "good.txt")
+        self.assertEqual(status, 1)
+        self.assertIn("leads out", err)
+        self.assertFalse((self.folder / "out").exists())
+
+    def test_overlapping_entries_count_each_time(self):
+        """Many directory records that share one compressed stream, as the densest bombs have them."""
+        self.write_zip(("a", bytes(1024 * 1024)))
+        whole = (self.folder / "bad.zip").read_bytes()
+        at = whole.index(b"PK\x01\x02")
+        record, end = bytearray(whole[at:at + 47]), bytearray(whole[-22:])
+        records = b"".join(record[:46] + name for name in (b"%c" % c for c in range(ord("a"), ord("z") + 1)))
+        end[8:10] = end[10:12] = (26).to_bytes(2, "little")
+        end[12:16] = len(records).to_bytes(4, "little")
+        (self.folder / "bad.zip").write_bytes(whole[:at] + records + end)
+        self.assert_refused("bad.zip", "bomb|damaged")
 
     def test_entry_through_a_file(self):
         self.write_zip(("a", b"x"), ("a/b", b"y"))
