@@ -7,6 +7,7 @@
 #include "base/random_id.h"
 #include "daemon/logging.h"
 #include "protocol/codec.h"
+#include "protocol/event.h"
 #include "protocol/fabric.h"
 #include "protocol/topic.h"
 
@@ -115,6 +116,8 @@ void Switch::route(Frames& frames) {
   if (is_fabric_name(topic)) return route_fabric(frames);
   if (frames.parts.size() == 3 && frames.parts[2].size() == Token::kBytes) return route_reply(frames);
 
+  if (frames.parts.size() == 3 && frames.view(2) == kEventFrame) return route_event(frames);
+
   const bool resent = frames.parts.size() == 3 && frames.view(2) == kResendFrame;
   const std::size_t bytes = payload.size();
   if (dispatcher_.accept(topic, payload, resent)) {
@@ -137,6 +140,15 @@ void Switch::route_reply(Frames& frames) {
     ++count.dropped;
     return;
   }
+  frames.parts.pop_back();
+  forward(frames, count);
+}
+
+// Nothing depends on an event: no lease, no hold, and it is lost on an agent that takes no more.
+void Switch::route_event(Frames& frames) {
+  TrafficCount& count = traffic_.of_events();
+  ++count.messages_in;
+  count.bytes_in += frames.parts[1].size();
   frames.parts.pop_back();
   forward(frames, count);
 }

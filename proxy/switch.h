@@ -46,6 +46,7 @@ class Switch : private Outbox {
   void move_downstream();  // From the XPUB socket: subscriptions, and what members say on them.
   void route(Frames& frames);
   void route_reply(Frames& frames);
+  void route_event(Frames& frames);
   void route_fabric(const Frames& frames);
   void forward(Frames& frames, TrafficCount& count);
   void subscribed(std::string_view prefix);

@@ -14,10 +14,11 @@ TrafficCount& Traffic::of_topic(std::string_view topic) {
 
 std::vector<Traffic::Line> Traffic::lines() const {
   std::vector<Line> lines;
-  lines.reserve(topics_.size() + 2);
+  lines.reserve(topics_.size() + 3);
   for (const auto& [topic, count] : topics_) lines.push_back({topic, count});
   lines.push_back({"@other", other_});
   lines.push_back({"@replies", replies_});
+  lines.push_back({"@events", events_});
   return lines;
 }
 

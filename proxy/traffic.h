@@ -26,7 +26,7 @@ struct TrafficTotals {
 };
 
 // Topics come from strangers: the first kTopicsTrackedMax names are counted
-// apart, the rest and what is no topic as "@other"; replies are counted together. Not thread-safe.
+// apart, the rest and what is no topic as "@other"; replies are counted together, and so are events. Not thread-safe.
 class Traffic {
  public:
   struct Line {
@@ -37,6 +37,7 @@ class Traffic {
   // The counters of `topic`. Good until the next call.
   TrafficCount& of_topic(std::string_view topic);
   TrafficCount& of_replies() noexcept { return replies_; }
+  TrafficCount& of_events() noexcept { return events_; }
 
   std::vector<Line> lines() const;
   TrafficTotals totals;
@@ -45,6 +46,7 @@ class Traffic {
   StringMap<TrafficCount> topics_;
   TrafficCount other_;
   TrafficCount replies_;
+  TrafficCount events_;
 };
 
 }  // namespace skillscale

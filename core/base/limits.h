@@ -157,6 +157,20 @@ inline constexpr std::size_t kReplyCacheBytesMax = 64 * kMiB;
 inline constexpr std::chrono::milliseconds kReplyCacheTimeMax = 10min;
 // The most an operator may set for the cache above: more is a slip of the keyboard.
 inline constexpr std::size_t kReplyCacheBytesLimit = 16384 * kMiB;
+// A line on a child's events descriptor: a number and a sentence; a longer one is no event.
+inline constexpr std::size_t kEventLineBytesMax = 8 * kKiB;
+// What an event carries of such a sentence: more does not fit on anybody's screen.
+inline constexpr std::size_t kEventMessageBytesMax = 1 * kKiB;
+// One stdout or stderr event. Small, because a stalled agent makes the proxy keep kSocketHighWaterMark of them.
+inline constexpr std::size_t kEventChunkBytesMax = 16 * kKiB;
+// Output that comes bit by bit is collected this long: a byte-by-byte writer costs 50 messages a second.
+inline constexpr std::chrono::milliseconds kEventCollectTime = 20ms;
+// Events of one run between the child and the wire; past it the child's pipes are not read.
+inline constexpr std::size_t kEventBytesInFlightMax = 256 * kKiB;
+// What an event costs beyond its data, counted against the bound above.
+inline constexpr std::size_t kEventOverheadBytes = 256;
+// Progress within one collect time, past which only the newest is kept.
+inline constexpr std::size_t kEventProgressBurstMax = 64;
 // A proxy answers a start within a round trip; a silent one must not keep a worker from the others.
 inline constexpr std::chrono::milliseconds kGrantWaitMax = 5s;
 // What a stopping server waits for the proxies to confirm that nothing more is under way to it.
@@ -205,6 +219,8 @@ inline constexpr std::size_t kAgentAnsweredMax = 10000;
 inline constexpr std::size_t kAgentPendingBytesMax = 512 * kMiB;
 // With the prefix AGENT_REPLY_ it must fit into a topic.
 inline constexpr std::size_t kAgentIdBytesMax = 116;
+// Events that wait for respond(), over all requests; past it they are dropped, and seen to be.
+inline constexpr std::size_t kAgentEventBytesMax = 16 * kMiB;
 // libzmq gives no sign when a full publishing socket has room again.
 inline constexpr std::chrono::milliseconds kAgentSendRetry = 2ms;
 // A --file beyond it could not travel in one message, encoded as JSON.

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "protocol/codec.h"
+#include "protocol/event.h"
 #include "protocol/fabric.h"
 
 namespace {
@@ -30,6 +31,13 @@ void check_reply(std::string_view bytes) {
   SK_CHECK(again && *again == *reply);
 }
 
+void check_event(std::string_view bytes) {
+  const auto event = decode_event(bytes);
+  if (!event) return;
+  const auto again = decode_event(encode_event(*event));
+  SK_CHECK(again && *again == *event);
+}
+
 void check_frames(std::string_view bytes) {
   if (const auto frame = parse_start(bytes)) SK_CHECK(encode_start(*frame) == bytes);
   if (const auto frame = parse_give_back(bytes)) SK_CHECK(encode_give_back(*frame) == bytes);
@@ -47,6 +55,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   check_intent(bytes);
   check_reply(bytes);
+  check_event(bytes);
   check_frames(bytes);
   return 0;
 }

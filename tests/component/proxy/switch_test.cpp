@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <memory>
@@ -14,6 +15,7 @@
 
 #include "base/random_id.h"
 #include "bus/sockets.h"
+#include "protocol/event.h"
 #include "protocol/fabric.h"
 #include "protocol/topic.h"
 
@@ -132,6 +134,34 @@ TEST_F(SwitchTest, AnIntentGoesToAMemberAndItsReplyToTheAgent) {
   EXPECT_EQ(dispatched[1], intent("r1", "AGENT_REPLY_1"));
   send_frames(replies, {"AGENT_REPLY_1", reply("r1"), dispatched[2]});
   EXPECT_EQ(receive(inbox), (std::vector<std::string>{"AGENT_REPLY_1", reply("r1")})) << "the token is stripped";
+}
+
+TEST_F(SwitchTest, EventsPassInOrderBeforeTheirReplyAndAreCountedApart) {
+  auto server = member("TOPIC_A");
+  auto events = publisher();
+  auto agent = publisher();
+  auto inbox = subscriber("AGENT_REPLY_1");
+  send_frames(agent, {"TOPIC_A", intent("r1", "AGENT_REPLY_1")});
+  const auto dispatched = receive(server.upstream);
+  ASSERT_EQ(dispatched.size(), 3U);
+  // Text that looks like an intent changes nothing, and an event to a served topic is no intent.
+  const std::string event = R"({"event":"stdout","seq":2,"request_id":"r1","data":"{\"reply_to\":\"X\"}"})";
+  send_frames(events, {"AGENT_REPLY_1", event, kEventFrame});
+  send_frames(events, {"NOBODY", intent("r2", "AGENT_REPLY_1"), kEventFrame});
+  send_frames(events, {"TOPIC_A", intent("r3", "AGENT_REPLY_1"), kEventFrame});
+  send_frames(events, {"AGENT_REPLY_1", reply("r1"), dispatched[2]});
+  EXPECT_EQ(receive(inbox), (std::vector<std::string>{"AGENT_REPLY_1", event}));
+  EXPECT_EQ(receive(inbox), (std::vector<std::string>{"AGENT_REPLY_1", reply("r1")}));
+  const auto end = clock_.steady_now() + 5s;
+  const auto counted = [this] {
+    const auto load = board_.latest();
+    const auto line = std::ranges::find(load->traffic, "@events", &Traffic::Line::topic);
+    return line == load->traffic.end() ? TrafficCount{} : line->count;
+  };
+  while (counted().messages_in < 3 && clock_.steady_now() < end) std::this_thread::yield();
+  EXPECT_EQ(counted().messages_in, 3U);
+  EXPECT_EQ(counted().messages_out, 1U);
+  EXPECT_EQ(counted().dropped, 2U);
 }
 
 TEST_F(SwitchTest, AStartIsGrantedToTheMemberThatAsked) {

@@ -74,6 +74,16 @@ TEST(GoldenTest, RepliesKeepTheirBytes) {
   expect_reply("reply_artifacts.json", artifacts_reply());
 }
 
+TEST(GoldenTest, EventsKeepTheirBytes) {
+  for (const Event& event : sample_events()) {
+    const std::string bytes = golden("event_" + std::string(name_of(event.kind)) + ".json", encode_event(event));
+    EXPECT_EQ(encode_event(event), bytes);
+    auto decoded = decode_event(bytes);
+    ASSERT_TRUE(decoded) << decoded.error();
+    EXPECT_EQ(*decoded, event);
+  }
+}
+
 // Written by hand, as another program would: an object as intent, odd spacing, fields of the future.
 TEST(GoldenTest, AForeignIntentIsUnderstood) {
   auto intent = decode_intent(read_file("intent_foreign.json"));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "protocol/codec.h"
+#include "protocol/event.h"
 
 namespace skillscale {
 
@@ -91,6 +92,31 @@ inline Reply artifacts_reply() {
   reply.usage = Reply::Usage{.cpu_ms = 11.5, .max_rss_kb = 9216, .bytes_in = 17, .bytes_out = 36};
   reply.last_seq = 4;
   return reply;
+}
+
+// One of each kind, with text and with bytes that are none.
+inline std::vector<Event> sample_events() {
+  const auto event = [](EventKind kind, std::uint64_t seq) {
+    Event made;
+    made.request_id = "6f1a0c52";
+    made.kind = kind;
+    made.seq = seq;
+    made.server = "c0ffee00c0ffee00c0ffee00c0ffee00";
+    return made;
+  };
+  std::vector<Event> events = {event(EventKind::accepted, 0), event(EventKind::started, 1),
+                               event(EventKind::out, 2),      event(EventKind::err, 3),
+                               event(EventKind::progress, 4), event(EventKind::artifact, 5)};
+  events[2].data = "Größe: \"12\"\n";
+  events[3].data = std::string("\x00\xff", 2);
+  events[3].attempt = 2;
+  events[4].progress = 0.4;
+  events[4].message = "page 2 of 5";
+  events[5].path = "out/chart.svg";
+  events[5].mime = "image/svg+xml";
+  events[5].size = 1234;
+  events[5].sha256 = std::string(32, 'a') + std::string(32, '0');
+  return events;
 }
 
 inline std::vector<Intent> sample_intents() { return {minimal_intent(), structured_intent(), full_intent()}; }

@@ -186,6 +186,20 @@ TEST(SchemaTest, TheReplySchemaSaysWhatTheCodecAcceptsOfResults) {
                 schema["properties"]["artifacts"]["items"]);
 }
 
+TEST(SchemaTest, TheEventSchemaSaysWhatTheCodecAccepts) {
+  const json schema = load_schema("event");
+  const Accepts accepts = [](std::string_view bytes) { return static_cast<bool>(decode_event(bytes)); };
+  for (const Event& event : sample_events()) {
+    json message = json::parse(encode_event(event));
+    check_members(schema, accepts, message, json::json_pointer(""), schema);
+    // Every kind with the members of this one.
+    for (const Event& other : sample_events()) {
+      message["event"] = name_of(other.kind);
+      expect_agreement(schema, accepts, message, "another kind");
+    }
+  }
+}
+
 TEST(SchemaTest, TheCancelSchemaSaysWhatTheCodecAccepts) {
   const json schema = load_schema("cancel");
   const json message = json::parse(encode_cancel({"r1", "R"}));
@@ -217,6 +231,9 @@ TEST(SchemaTest, EverySampleIsValid) {
   }
   for (const Reply& reply : sample_replies()) {
     EXPECT_TRUE(is_valid(load_schema("reply"), json::parse(encode_reply(reply))));
+  }
+  for (const Event& event : sample_events()) {
+    EXPECT_TRUE(is_valid(load_schema("event"), json::parse(encode_event(event))));
   }
 }
 
