@@ -1,160 +1,173 @@
 #include "skill-server/executor.h"
 
-#include <cstring>
 #include <string_view>
 #include <utility>
 
-#include "base/utf8.h"
+#include "os/running_process.h"
 #include "os/supervised_run.h"
-#include "skill-server/run_folder.h"
+#include "skill-server/credentials.h"
+#include "skill-server/judge.h"
+#include "skill-server/run_environment.h"
 
 namespace skillscale {
 namespace {
 
-constexpr const char* kIntentFile = ".intent";
+constexpr std::string_view kCallVariable = "SKILLSCALE_CALL";
 
-double to_milliseconds(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double, std::milli>(time).count();
+RunLimits limits_for(const RunBounds& bounds, std::chrono::milliseconds kill_grace) {
+  return {.timeout = bounds.timeout,
+          .kill_grace = kill_grace,
+          .drain_grace = limits::kPipeDrainGrace,
+          .stdout_bytes_max = bounds.maxima.output_bytes,
+          .stderr_bytes_max = bounds.maxima.output_bytes,
+          .flood_bytes_max = bounds.flood_bytes_max};
 }
 
-// The whole environment of a run. A value with a zero byte in it cannot be passed
-// and is left out.
-class Environment {
- public:
-  void add(std::string_view name, std::string_view value) {
-    if (value.find('\0') != std::string_view::npos) return;
-    variables_.push_back(std::string(name) + "=" + std::string(value));
+// What the dialects give to their functions besides the input.
+void add_dialect_variables(RunEnvironment& environment, const Skill& skill, const RunFolder& folder) {
+  switch (skill.function->dialect) {
+    case FunctionEntry::Dialect::open_skills:
+      environment.set("OPEN_SKILLS_WORKDIR", folder.path());
+      return;
+    case FunctionEntry::Dialect::skillos:
+      environment.set("SKILLOS_ROOT", skill.folder.native());
+      return;
+    case FunctionEntry::Dialect::skillet:
+      return;
   }
-  std::vector<std::string> take() { return std::move(variables_); }
-
- private:
-  std::vector<std::string> variables_;
-};
-
-bool fits_environment(const std::string& body) {
-  return body.size() <= limits::kIntentEnvBytesMax && body.find('\0') == std::string::npos;
 }
 
-Result<ChildSpec> prepare(const RunWork& work, RunFolder& folder) {
-  Environment environment;
-  environment.add("PATH", "/usr/local/bin:/usr/bin:/bin");
-  environment.add("LANG", "C.UTF-8");
-  environment.add("HOME", folder.home());
-  environment.add("TMPDIR", folder.temporary());
-  environment.add("SKILL_DIR", work.skill->folder.native());
-  environment.add("CLAUDE_SKILL_DIR", work.skill->folder.native());
-  environment.add("SKILLSCALE_REQUEST_ID", work.intent.address.request_id);
-  environment.add("SKILLSCALE_SKILL", work.skill->name);
-  environment.add("SKILLSCALE_TOPIC", work.topic);
-  if (!work.intent.traceparent.empty()) environment.add("TRACEPARENT", work.intent.traceparent);
-  if (fits_environment(work.intent.body)) {
-    environment.add("SKILLSCALE_INTENT", work.intent.body);
-  } else {
-    if (auto written = folder.write_file(kIntentFile, work.intent.body); !written) return std::move(written).error();
-    environment.add("SKILLSCALE_INTENT_FILE", folder.path() + "/" + kIntentFile);
-  }
-  return ChildSpec{.program = work.skill->run->program,
-                   .argv = work.skill->run->argv,
-                   .environment = environment.take(),
-                   .working_folder = folder.path()};
+void warn_of_deprecation(Reply& reply, const Skill& skill) {
+  if (skill.deprecated.empty() && skill.replaced_by.empty()) return;
+  std::string text = "the skill \"" + skill.name + "\" is deprecated";
+  if (!skill.deprecated.empty()) text += ": " + skill.deprecated;
+  if (!skill.replaced_by.empty()) text += "; use \"" + skill.replaced_by + "\"";
+  reply.warnings.push_back(std::move(text));
 }
 
-std::string take_content(CapturedOutput& out) {
-  std::string content = std::move(out.bytes);
-  if (out.truncated)
-    content += "\n[stdout is truncated: only its first " + std::to_string(content.size()) + " bytes are here]\n";
-  return content;
-}
-
-std::string signal_text(int signal) {
-  const char* name = sigabbrev_np(signal);
-  return "signal " + std::to_string(signal) + (name == nullptr ? "" : " (SIG" + std::string(name) + ")");
-}
-
-// Why a script failed, in its own words if it had any.
-std::string failure_text(const RunOutcome& outcome) {
-  const std::string how = outcome.exit.signal
-                              ? "the skill was ended by " + signal_text(*outcome.exit.signal)
-                              : "the skill exited with status " + std::to_string(outcome.exit.code.value_or(-1));
-  std::string_view words = outcome.stderr_tail;
-  const std::size_t last = words.find_last_not_of(" \t\r\n");
-  words = last == std::string_view::npos ? std::string_view() : words.substr(0, last + 1);
-  return words.empty() ? how : how + ": " + std::string(words);
-}
-
-void fail(Reply& reply, ErrorCode code, std::string error) {
-  reply.success = false;
-  reply.code = name_of(code);
-  reply.error = std::move(error);
-}
-
-void judge(Reply& reply, const RunOutcome& outcome, std::chrono::milliseconds timeout, std::size_t flood_bytes_max) {
-  switch (outcome.end) {
-    case RunOutcome::End::timed_out:
-      return fail(reply, ErrorCode::timed_out,
-                  "the skill was stopped after " + std::to_string(timeout.count()) + " ms");
-    case RunOutcome::End::cancelled:
-      return fail(reply, ErrorCode::cancelled, "the run was cancelled");
-    case RunOutcome::End::flooded:
-      return fail(reply, ErrorCode::output_too_large,
-                  "the skill was stopped after it had written more than " + std::to_string(flood_bytes_max) + " bytes");
-    case RunOutcome::End::exited:
-      break;
-  }
-  reply.success = outcome.exit.success();
-  if (!reply.success) fail(reply, ErrorCode::skill_failed, failure_text(outcome));
-}
-
-Reply to_reply(RunOutcome outcome, std::chrono::milliseconds timeout, std::size_t flood_bytes_max) {
-  Reply reply;
-  reply.exit = Reply::Exit{
-      .code = outcome.exit.code, .signal = outcome.exit.signal, .timed_out = outcome.end == RunOutcome::End::timed_out};
-  reply.truncated = {.out = outcome.out.truncated, .err = outcome.err.truncated};
-  reply.timing_ms.spawn = to_milliseconds(outcome.spawn_time);
-  reply.timing_ms.run = to_milliseconds(outcome.run_time);
-  judge(reply, outcome, timeout, flood_bytes_max);
-  reply.content = take_content(outcome.out);
-  reply.stderr_tail = std::string(utf8_suffix(outcome.stderr_tail, limits::kStderrTailBytes));
-  return reply;
+void remove_secrets(Reply& reply, const Intent& intent) {
+  const Secrets secrets(intent.env);
+  if (secrets.empty()) return;
+  secrets.remove_from(reply.content);
+  secrets.remove_from(reply.error);
+  secrets.remove_from(reply.stderr_tail);
+  secrets.remove_from(reply.outputs_json);
+  for (std::string& warning : reply.warnings) secrets.remove_from(warning);
 }
 
 }  // namespace
 
+// Everything that a run needs before its program can be started.
+struct Executor::Prepared {
+  RunFolder folder;
+  RunEnvironment environment;
+  Runnable run;
+};
+
+Result<std::string> Executor::python_shim() const {
+  auto runtime = python_.lock();
+  if (!*runtime) {
+    auto made = PythonRuntime::create(settings_.run_folders);
+    if (!made) return std::move(made).error();
+    *runtime = std::make_unique<PythonRuntime>(std::move(*made));
+  }
+  return (*runtime)->shim();
+}
+
+Result<Executor::Prepared> Executor::prepare(const RunWork& work, const RunPlan& plan, const RunMaxima& maxima) const {
+  if (auto checked = check_files(work.intent.files, maxima); !checked) return std::move(checked).error();
+  auto folder = RunFolder::create(settings_.run_folders);
+  if (!folder) return std::move(folder).error();
+  if (auto linked = folder->link_skill(work.skill->folder); !linked) return std::move(linked).error();
+  for (const InputFile& file : work.intent.files) {
+    if (auto added = folder->add_input(file.path, file.content); !added) return std::move(added).error();
+  }
+  const bool function = plan.kind == RunPlan::Kind::function;
+  Runnable run = plan.run;
+  if (function) {
+    const auto shim = python_shim();
+    if (!shim) return shim.error();
+    const std::string call = RunFolder::own_file(kCallVariable);
+    if (auto written = folder->write_file(call, function_call_json(work)); !written) return std::move(written).error();
+    run = {work.skill->function->python, {work.skill->function->python, "-B", *shim, call}};
+  }
+  auto environment = make_environment(work, run.program, *folder);
+  if (!environment) return std::move(environment).error();
+  if (plan.is_module) environment->set("PYTHONPATH", work.skill->folder.native());
+  if (function) add_dialect_variables(*environment, *work.skill, *folder);
+  if (function) environment->set("SKILLSCALE_RESULT_FD", std::to_string(kResultFd));
+  return Prepared{std::move(*folder), std::move(*environment), std::move(run)};
+}
+
+// What is left to do when the process has ended: its result and its files.
+void Executor::finish(Reply& reply, const RunWork& work, const RunPlan& plan, std::string_view result,
+                      const RunFolder& folder) const {
+  std::vector<Glob> globs = plan.collect;
+  if (plan.kind == RunPlan::Kind::function && reply.success) {
+    auto named = take_result(result, reply);
+    if (!named) return fail(reply, named.error().code, named.error().detail);
+    for (std::string_view path : *named) {
+      if (path.starts_with(folder.path() + "/")) path.remove_prefix(folder.path().size() + 1);
+      globs.push_back(Glob::literal(path));
+    }
+  }
+  // A failed run may have left what explains it.
+  auto collected = collect_artifacts(folder.fd(), globs, settings_.artifacts);
+  if (collected) {
+    reply.artifacts = std::move(collected->artifacts);
+    reply.warnings = std::move(collected->warnings);
+    if (reply.usage) reply.usage->bytes_out += collected->bytes;
+  } else if (reply.success) {
+    fail(reply, collected.error().code, collected.error().detail);
+  } else {
+    reply.warnings.push_back(collected.error().detail);
+  }
+  remove_secrets(reply, work.intent);
+}
+
+Reply Executor::run(const RunWork& work, const RunPlan& plan, const RunBounds& bounds, int cancel_fd,
+                    const RunContext& context) const {
+  Reply reply;
+  auto prepared = prepare(work, plan, bounds.maxima);
+  if (!prepared) {
+    fail(reply, prepared.error().code, prepared.error().detail);
+    return reply;
+  }
+  const ChildSpec spec{.program = prepared->run.program,
+                       .argv = prepared->run.argv,
+                       .environment = prepared->environment.variables(),
+                       .working_folder = prepared->folder.path()};
+  auto outcome = run_supervised(spec, work.intent.stdin_data, limits_for(bounds, settings_.kill_grace), cancel_fd);
+  if (outcome) {
+    const std::string result;
+    reply = judge_run(std::move(*outcome), bounds);
+    finish(reply, work, plan, result, prepared->folder);
+  } else {
+    fail(reply, outcome.error().code, outcome.error().detail);
+  }
+  if (context.used != nullptr) context.used->emplace(std::move(prepared->folder));
+  return reply;
+}
+
 Reply Executor::execute(const RunWork& work, std::chrono::milliseconds timeout, int cancel_fd,
                         const RunContext& context) const {
   Reply reply;
-  const std::size_t flood_bytes_max = limits::kOutputFloodFactor * settings_.output_bytes_max;
-  const RunLimits run_limits{.timeout = timeout,
-                             .kill_grace = settings_.kill_grace,
-                             .drain_grace = limits::kPipeDrainGrace,
-                             .stdout_bytes_max = settings_.output_bytes_max,
-                             .stderr_bytes_max = settings_.output_bytes_max,
-                             .flood_bytes_max = flood_bytes_max};
-  const auto run = [&]() -> Result<RunOutcome> {
-    auto folder = RunFolder::create(settings_.run_folders);
-    if (!folder) return std::move(folder).error();
-    const auto spec = prepare(work, *folder);
-    if (!spec) return spec.error();
-    auto outcome = run_supervised(*spec, work.intent.stdin_data, run_limits, cancel_fd);
-    if (context.used != nullptr) context.used->emplace(std::move(*folder));
-    return outcome;
-  };
-  if (work.skill->run) {
-    auto outcome = run();
-    if (outcome) {
-      reply = to_reply(std::move(*outcome), timeout, flood_bytes_max);
-    } else {
-      fail(reply, outcome.error().code, outcome.error().detail);
-    }
-  } else if (work.skill->instructions_only()) {
+  const auto plan = plan_run(work);
+  if (!plan) {
+    fail(reply, plan.error().code, plan.error().detail);
+  } else if (plan->kind == RunPlan::Kind::answer) {
     reply.success = true;
     reply.content = work.skill->body;
   } else {
-    fail(reply, ErrorCode::spawn_failed, work.skill->not_runnable);
+    RunBounds bounds{.timeout = timeout, .maxima = maxima_for(work.skill->limits, settings_.maxima)};
+    bounds.flood_bytes_max = limits::kOutputFloodFactor * bounds.maxima.output_bytes;
+    reply = run(work, *plan, bounds, cancel_fd, context);
   }
+  warn_of_deprecation(reply, *work.skill);
   reply.request_id = work.intent.address.request_id;
   reply.skill = work.skill->name;
   reply.version = work.skill->version;
+  reply.digest = work.skill->digest;
   return reply;
 }
 

@@ -3,12 +3,18 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "base/guarded.h"
 #include "base/limits.h"
 #include "protocol/reply.h"
+#include "skill-server/artifacts.h"
+#include "skill-server/python_runtime.h"
 #include "skill-server/run_folder.h"
+#include "skill-server/run_plan.h"
 #include "skill-server/runs.h"
 
 namespace skillscale {
@@ -29,11 +35,12 @@ struct RunContext {
 struct ExecutorSettings {
   std::string run_folders = "/tmp";  // Where the folder of each run is made.
   std::chrono::milliseconds kill_grace = limits::kKillGrace;
-  std::size_t output_bytes_max = limits::kOutputBytesMax;  // stdout and stderr each.
+  RunMaxima maxima{};
+  ArtifactBounds artifacts{};
 };
 
-// Immutable; thread-safe. execute() blocks the calling thread for the whole run,
-// so that thread must outlive the child.
+// Thread-safe. execute() blocks the calling thread for the whole run, so that thread
+// must outlive the child.
 class Executor {
  public:
   explicit Executor(ExecutorSettings settings) : settings_(std::move(settings)) {}
@@ -44,7 +51,17 @@ class Executor {
                 const RunContext& context = {}) const;
 
  private:
+  struct Prepared;
+
+  Reply run(const RunWork& work, const RunPlan& plan, const RunBounds& bounds, int cancel_fd,
+            const RunContext& context) const;
+  Result<Prepared> prepare(const RunWork& work, const RunPlan& plan, const RunMaxima& maxima) const;
+  Result<std::string> python_shim() const;
+  void finish(Reply& reply, const RunWork& work, const RunPlan& plan, std::string_view result,
+              const RunFolder& folder) const;
+
   const ExecutorSettings settings_;
+  mutable Guarded<std::unique_ptr<PythonRuntime>> python_;  // Made when the first function is run.
 };
 
 }  // namespace skillscale

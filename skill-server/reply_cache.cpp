@@ -18,6 +18,11 @@ std::size_t size_of(const RequestName& request) {
 std::size_t size_of(const ReplyCache::Stored& stored) {
   std::size_t bytes = kEntryOverheadBytes + stored.idempotency_name.size() + stored.idempotency_key.size() +
                       stored.reply->content.size() + stored.reply->error.size() + stored.reply->stderr_tail.size();
+  bytes += stored.reply->outputs_json.size();
+  for (const Artifact& artifact : stored.reply->artifacts) {
+    bytes += kEntryOverheadBytes + artifact.path.size() + artifact.content.size();
+  }
+  for (const std::string& warning : stored.reply->warnings) bytes += warning.size();
   for (const RequestName& request : stored.requests) bytes += 2 * size_of(request);
   return bytes;
 }

@@ -5,18 +5,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <vector>
 
+#include "base/limits.h"
 #include "daemon/logging.h"
+#include "skill-server/glob.h"
+#include "skill-server/problem.h"
 
 namespace skillscale {
 namespace {
 
 constexpr const char* kHome = ".home";
 constexpr const char* kTemporary = ".tmp";
+// What a run finds of its skill. Names of ours all begin with ".skillscale-".
+constexpr const char* kSkillParts[] = {"scripts", "references", "assets", "SKILL.md"};
+constexpr std::string_view kOwnPrefix = ".skillscale-";
 // Passes over a tree that remove nothing, before it is given up.
 constexpr int kIdlePassesMax = 4;
 
@@ -94,18 +102,57 @@ void remove_tree(const std::string& path, const Fd& folder) {
   log::warn("cannot remove the folder of a run", {{"folder", path}});
 }
 
+bool is_reserved(const std::string& name) {
+  return name == kHome || name == kTemporary || name.starts_with(kOwnPrefix) ||
+         std::ranges::find(kSkillParts, name) != std::end(kSkillParts);
+}
+
+Error refuse_input(const std::string& path, std::string_view why) {
+  return {ErrorCode::invalid_request, "files: " + in_quotes(path) + " " + std::string(why)};
+}
+
+// The names of a path that an intent gives.
+Result<std::vector<std::string>> input_path(const std::string& path) {
+  if (path.starts_with('/')) return refuse_input(path, "must be relative to the run's folder");
+  if (path.size() > limits::kRunPathBytesMax) return refuse_input(path, "is too long");
+  std::vector<std::string> names = split_path(path);
+  if (names.empty() || path.ends_with('/')) return refuse_input(path, "names no file");
+  if (names.size() > limits::kRunDepthMax) return refuse_input(path, "is too deep");
+  for (const std::string& name : names) {
+    if (name == "..") return refuse_input(path, "must not leave the run's folder");
+    if (name.size() > limits::kRunNameBytesMax) return refuse_input(path, "has a name that is too long");
+  }
+  if (is_reserved(names.front())) return refuse_input(path, "is where the skill's own files are");
+  return names;
+}
+
+Result<void> write_all(const Fd& file, const std::string& path, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(file.get(), bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return Error::from_errno(ErrorCode::spawn_failed, "write " + path);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<RunFolder> RunFolder::create(const std::string& parent) {
-  std::string path = parent + "/skillscale-run-XXXXXX";
+Result<RunFolder> RunFolder::create_bare(const std::string& parent, const char* name) {
+  std::string path = parent + "/" + name;
   if (mkdtemp(path.data()) == nullptr)
     return Error::from_errno(ErrorCode::spawn_failed, "create a folder in " + parent);
   Fd folder = open_folder(AT_FDCWD, path.c_str());
   if (!folder) return Error::from_errno(ErrorCode::spawn_failed, "open " + path);
-  RunFolder result(std::move(path), std::move(folder));
+  return RunFolder(std::move(path), std::move(folder));
+}
+
+Result<RunFolder> RunFolder::create(const std::string& parent) {
+  auto result = create_bare(parent, "skillscale-run-XXXXXX");
+  if (!result) return result;
   for (const char* name : {kHome, kTemporary}) {
-    if (mkdirat(result.folder_.get(), name, S_IRWXU) != 0) {
-      return Error::from_errno(ErrorCode::spawn_failed, "create " + result.path_ + "/" + name);
+    if (mkdirat(result->folder_.get(), name, S_IRWXU) != 0) {
+      return Error::from_errno(ErrorCode::spawn_failed, "create " + result->path_ + "/" + name);
     }
   }
   return result;
@@ -125,13 +172,46 @@ Result<void> RunFolder::write_file(const std::string& name, std::string_view byt
   const Fd file(
       openat(folder_.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR));
   if (!file) return Error::from_errno(ErrorCode::spawn_failed, "create " + path_ + "/" + name);
-  while (!bytes.empty()) {
-    const ssize_t written = write(file.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return Error::from_errno(ErrorCode::spawn_failed, "write " + path_ + "/" + name);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
+  return write_all(file, path_ + "/" + name, bytes);
+}
+
+Result<void> RunFolder::add_input(const std::string& path, std::string_view bytes) {
+  auto names = input_path(path);
+  if (!names) return std::move(names).error();
+  Fd folder = open_folder(folder_.get(), ".");
+  for (std::size_t index = 0; index + 1 < names->size(); ++index) {
+    const char* name = (*names)[index].c_str();
+    if (mkdirat(folder.get(), name, S_IRWXU) != 0 && errno != EEXIST) {
+      return Error::from_errno(ErrorCode::spawn_failed, "create a folder for " + in_quotes(path));
+    }
+    folder = open_folder(folder.get(), name);
+    if (!folder) return refuse_input(path, "has a file of the same intent in the place of a folder");
+  }
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+  const Fd file(openat(folder.get(), names->back().c_str(), kFlags, S_IRUSR | S_IWUSR));
+  if (!file && errno == EEXIST) return refuse_input(path, "is there twice");
+  if (!file) return Error::from_errno(ErrorCode::spawn_failed, "create " + in_quotes(path));
+  return write_all(file, in_quotes(path), bytes);
+}
+
+Result<void> RunFolder::link_skill(const std::filesystem::path& skill) {
+  if (skill.empty()) return {};
+  for (const char* name : kSkillParts) {
+    const std::string target = (skill / name).native();
+    if (access(target.c_str(), F_OK) != 0) continue;
+    if (symlinkat(target.c_str(), folder_.get(), name) != 0) {
+      return Error::from_errno(ErrorCode::spawn_failed, "link " + path_ + "/" + name);
+    }
   }
   return {};
+}
+
+std::string RunFolder::own_file(std::string_view variable) {
+  std::string name(kOwnPrefix);
+  for (const char c : variable.substr(variable.find('_') + 1)) {
+    name += c == '_' ? '-' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return name;
 }
 
 }  // namespace skillscale

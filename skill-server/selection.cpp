@@ -1,25 +1,9 @@
 #include "skill-server/selection.h"
 
 namespace skillscale {
-namespace {
-
-// The name of a field that is set and that nothing here acts on; nullptr: none.
-const char* unsupported_field(const Intent& intent) {
-  if (!intent.script.empty()) return "script";
-  if (!intent.args.empty()) return "args";
-  if (intent.input_json) return "input";
-  if (!intent.files.empty()) return "files";
-  if (!intent.collect.empty()) return "collect";
-  if (!intent.env.empty()) return "env";
-  if (intent.stream) return "stream";
-  return nullptr;
-}
-
-}  // namespace
-
 Result<SkillPtr> select_skill(const Catalogue& catalogue, const Matcher& matcher, const Intent& intent) {
-  if (const char* field = unsupported_field(intent)) {
-    return Error{ErrorCode::not_allowed, "this skill server does not support the field \"" + std::string(field) + "\""};
+  if (intent.stream) {
+    return Error{ErrorCode::not_allowed, "this skill server does not support the field \"stream\""};
   }
   if (intent.skill.empty()) {
     const MatchResult result = matcher.match(intent.task);

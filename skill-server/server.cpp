@@ -59,6 +59,21 @@ Digest digest_of(const Intent& intent) {
   digest.add(intent.script);
   for (const std::string& argument : intent.args) digest.add(argument);
   digest.add(intent.stdin_data);
+  digest.add(intent.input_json.value_or(""));
+  for (const InputFile& file : intent.files) {
+    digest.add(file.path);
+    digest.add(file.content);
+  }
+  for (const std::string& pattern : intent.collect) digest.add(pattern);
+  // Seeded and one way: the stored digest does not give the values away.
+  for (const auto& [name, value] : intent.env) {
+    digest.add(name);
+    digest.add(value);
+  }
+  // Lists of different lengths must not run into each other.
+  for (const std::size_t count : {intent.args.size(), intent.files.size(), intent.collect.size(), intent.env.size()}) {
+    digest.add(std::to_string(count));
+  }
   return digest.finish();
 }
 
@@ -79,7 +94,8 @@ Server::Server(const ServerSettings& settings, const Parts& parts)
       matcher_(parts.catalogue),
       executor_({.run_folders = settings.run_folders,
                  .kill_grace = settings.kill_grace,
-                 .output_bytes_max = settings.output_bytes_max}),
+                 .maxima = settings.maxima,
+                 .artifacts = settings.artifacts}),
       metrics_(settings.topics, parts.catalogue, settings.workers),
       runs_(bounds_of(settings)) {}
 
@@ -333,6 +349,8 @@ void Server::reply(const Lease& lease, const ReturnAddress& to, Reply reply) {
   if (payload.size() > limits::kMessageBytesMax) {
     reply.content.clear();
     reply.stderr_tail.clear();
+    reply.outputs_json.clear();
+    reply.artifacts.clear();
     reply.success = false;
     reply.code = name_of(ErrorCode::output_too_large);
     reply.error = "the reply would have " + std::to_string(payload.size()) + " bytes; at most " +

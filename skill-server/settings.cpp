@@ -35,6 +35,13 @@ struct Raw {
   std::int64_t workers = limits::kWorkersDefault;
   std::int64_t credits = 0;
   std::int64_t output_bytes_max = limits::kOutputBytesMax;
+  std::int64_t memory_mb = limits::kRunMemoryMibMax;
+  std::int64_t cpu_seconds = 0;
+  std::int64_t folder_mb = limits::kRunFolderMibMax;
+  std::int64_t files = limits::kRunFilesMax;
+  std::int64_t processes = limits::kRunProcessesMax;
+  std::int64_t artifacts = limits::kArtifactsMax;
+  std::int64_t artifact_bytes = limits::kArtifactBytesMax;
   std::int64_t reply_cache_bytes = limits::kReplyCacheBytesMax;
   std::int64_t metrics_port = 9101;
 };
@@ -86,6 +93,25 @@ void declare_running(Config& config, ServerSettings& settings, Raw& raw) {
                   "NAME=/PATH: the program for scripts that ask for NAME, e.g. python3=/usr/bin/python3");
 }
 
+// Each is the most that a skill may ask for, and what it has when it asks for nothing.
+void declare_maxima(Config& config, Raw& raw) {
+  constexpr std::int64_t kMany = std::int64_t{1} << 30;
+  config.add_integer("max-memory-mb", "SKILLSCALE_MAX_MEMORY_MB", raw.memory_mb, 0, kMany,
+                     "MiB of memory of a run; 0: no limit");
+  config.add_integer("max-cpu-seconds", "SKILLSCALE_MAX_CPU_SECONDS", raw.cpu_seconds, 0, kMany,
+                     "seconds of processor time of each process of a run; 0: no limit but the time of the run");
+  config.add_integer("max-folder-mb", "SKILLSCALE_MAX_FOLDER_MB", raw.folder_mb, 0, kMany,
+                     "MiB of the files in a run's folder; 0: no limit");
+  config.add_integer("max-files", "SKILLSCALE_MAX_FILES", raw.files, 0, kMany,
+                     "files and folders in a run's folder; 0: no limit");
+  config.add_integer("max-processes", "SKILLSCALE_MAX_PROCESSES", raw.processes, 0, kMany,
+                     "processes of a run at one time; 0: no limit");
+  config.add_integer("max-artifacts", "SKILLSCALE_MAX_ARTIFACTS", raw.artifacts, 0,
+                     static_cast<std::int64_t>(limits::kArtifactsLimit), "files that a reply may carry back");
+  config.add_integer("max-artifact-bytes", "SKILLSCALE_MAX_ARTIFACT_BYTES", raw.artifact_bytes, 0,
+                     static_cast<std::int64_t>(limits::kArtifactBytesLimit), "bytes of these files together");
+}
+
 void declare_admin(Config& config, ServerSettings& settings, Raw& raw) {
   config.add_integer("metrics-port", "SKILLSCALE_METRICS_PORT", raw.metrics_port, 0, 65535,
                      "port of the HTTP endpoint; 0: any free one");
@@ -93,6 +119,17 @@ void declare_admin(Config& config, ServerSettings& settings, Raw& raw) {
   config.add_text("ready-file", "SKILLSCALE_READY_FILE", settings.ready_file,
                   "file to write, with the HTTP address as JSON, once the server has joined a proxy");
   add_common_settings(config, settings.common);
+}
+
+void take_maxima(ServerSettings& settings, const Raw& raw) {
+  settings.maxima = {.memory_bytes = static_cast<std::uint64_t>(raw.memory_mb) * limits::kMiB,
+                     .cpu = std::chrono::seconds(raw.cpu_seconds),
+                     .folder_bytes = static_cast<std::uint64_t>(raw.folder_mb) * limits::kMiB,
+                     .files = static_cast<std::uint64_t>(raw.files),
+                     .processes = static_cast<std::uint64_t>(raw.processes),
+                     .output_bytes = static_cast<std::size_t>(raw.output_bytes_max)};
+  settings.artifacts = {.count_max = static_cast<std::size_t>(raw.artifacts),
+                        .bytes_max = static_cast<std::size_t>(raw.artifact_bytes)};
 }
 
 Result<void> take_over(ServerSettings& settings, const Raw& raw) {
@@ -119,7 +156,7 @@ Result<void> take_over(ServerSettings& settings, const Raw& raw) {
   }
   settings.workers = static_cast<std::size_t>(raw.workers);
   settings.credits = static_cast<std::uint32_t>(raw.credits > 0 ? raw.credits : raw.workers + 1);
-  settings.output_bytes_max = static_cast<std::size_t>(raw.output_bytes_max);
+  take_maxima(settings, raw);
   settings.reply_cache_bytes = static_cast<std::size_t>(raw.reply_cache_bytes);
   settings.metrics_port = static_cast<std::uint16_t>(raw.metrics_port);
   return {};
@@ -135,6 +172,8 @@ Result<LoadedSettings> load_settings(int argc, const char* const* argv, const Co
   declare_fabric(config, loaded.settings, raw);
   config.group("Running skills");
   declare_running(config, loaded.settings, raw);
+  config.group("What a run may use");
+  declare_maxima(config, raw);
   config.group("This process");
   declare_admin(config, loaded.settings, raw);
   config.set_footer(kFooter);

@@ -10,6 +10,8 @@
 #include "base/limits.h"
 #include "base/result.h"
 #include "daemon/config.h"
+#include "skill-server/artifacts.h"
+#include "skill-server/run_plan.h"
 
 namespace skillscale {
 
@@ -29,7 +31,8 @@ struct ServerSettings {
   std::chrono::milliseconds timeout_max = limits::kRunTimeoutMax;
   std::chrono::milliseconds kill_grace = limits::kKillGrace;
   std::chrono::milliseconds drain_timeout = limits::kDrainTimeoutDefault;
-  std::size_t output_bytes_max = limits::kOutputBytesMax;
+  RunMaxima maxima{};
+  ArtifactBounds artifacts{};
   std::size_t reply_cache_bytes = limits::kReplyCacheBytesMax;
   std::chrono::milliseconds reply_cache_time_max = limits::kReplyCacheTimeMax;
   std::string run_folders;                // Where the folder of each run is made.

@@ -30,6 +30,7 @@ enum class ErrorCode : std::uint8_t {
   cancelled,
   output_too_large,
   out_of_memory,
+  too_many_processes,
   draining,
   internal,
   invalid_config,  // A setting is wrong: exit status 2.

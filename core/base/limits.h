@@ -147,6 +147,31 @@ inline constexpr std::size_t kStderrTailBytes = 4 * kKiB;
 // Linux takes at most 131072 bytes in one environment string (MAX_ARG_STRLEN);
 // larger intents go by file.
 inline constexpr std::size_t kIntentEnvBytesMax = 64 * kKiB;
+// What a function returns, as JSON: it has to fit into a reply beside the rest.
+inline constexpr std::size_t kResultBytesMax = 4 * kMiB;
+// Files that `collect` returns, and their bytes together: as base64 they need a third more.
+inline constexpr std::size_t kArtifactsMax = 100;
+inline constexpr std::size_t kArtifactBytesMax = 8 * kMiB;
+// The most an operator may set for the two above: what a message can hold.
+inline constexpr std::size_t kArtifactsLimit = kIntentItemsMax;
+inline constexpr std::size_t kArtifactBytesLimit = kMessageBytesMax;
+// A path in a run's folder (PATH_MAX), one name in it (NAME_MAX), and how deep folders are looked into.
+inline constexpr std::size_t kRunPathBytesMax = 4000;
+inline constexpr std::size_t kRunNameBytesMax = 255;
+inline constexpr std::size_t kRunDepthMax = 64;
+// Entries of a run's folder that are looked at when files are collected.
+inline constexpr std::size_t kRunEntriesMax = 200000;
+// A shorter value is no secret that could be told from other text.
+inline constexpr std::size_t kSecretBytesMin = 8;
+// For people; the first ones say it all.
+inline constexpr std::size_t kReplyWarningsMax = 20;
+// What one run may use, unless the operator says otherwise. Memory: node needs
+// more address space than it touches, but not this much. Folder and files: more
+// than any reply could carry back.
+inline constexpr std::int64_t kRunMemoryMibMax = 4096;
+inline constexpr std::int64_t kRunFolderMibMax = 1024;
+inline constexpr std::int64_t kRunFilesMax = 100000;
+inline constexpr std::int64_t kRunProcessesMax = 512;
 inline constexpr std::chrono::milliseconds kDrainTimeoutDefault = 30s;
 // The stack between clone and exec: plain system calls, a few hundred bytes deep.
 inline constexpr std::size_t kAfterCloneStackBytes = 16 * kKiB;

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 class ExecutorTest : public ::testing::Test {
  protected:
-  ExecutorTest() : executor_({.run_folders = runs_.root(), .kill_grace = 200ms, .output_bytes_max = 1000}) {}
+  ExecutorTest() : executor_({.run_folders = runs_.root(), .kill_grace = 200ms, .maxima = {.output_bytes = 1000}}) {}
 
   // The reply of a shell skill to an intent.
   Reply run(const std::string& script, Intent intent = {}, std::chrono::milliseconds timeout = 20s) {
@@ -142,7 +142,7 @@ TEST_F(ExecutorTest, OutputPastTheCapIsMarkedAndAFloodIsStopped) {
 }
 
 TEST_F(ExecutorTest, TwentyMegabytesGoThroughAScriptThatEchoes) {
-  Executor roomy({.run_folders = runs_.root(), .kill_grace = 200ms, .output_bytes_max = 32 * limits::kMiB});
+  Executor roomy({.run_folders = runs_.root(), .kill_grace = 200ms, .maxima = {.output_bytes = 32 * limits::kMiB}});
   Intent intent;
   intent.stdin_data = std::string(20 * limits::kMiB, 'x');
   Skill skill;

@@ -1,0 +1,17 @@
+# cmake -DSOURCES=a.py;b.py -DOUTPUT=x.cpp -P embed_python.cmake
+# Writes a C++ file that holds the Python files, so that the program needs none beside it.
+set(code "// Made by cmake/embed_python.cmake.\n#include \"skill-server/python_sources.h\"\n\n#include <array>\n\n")
+string(APPEND code "namespace skillscale {\nnamespace {\n\n")
+set(entries "")
+set(count 0)
+foreach(source ${SOURCES})
+  get_filename_component(name ${source} NAME)
+  file(READ ${source} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${hex}")
+  string(APPEND code "constexpr char kFile${count}[] = {${bytes}};\n")
+  string(APPEND entries "    PythonSource{\"${name}\", {kFile${count}, sizeof(kFile${count})}},\n")
+  math(EXPR count "${count} + 1")
+endforeach()
+string(APPEND code "\nconstexpr std::array<PythonSource, ${count}> kSources = {{\n${entries}}};\n\n}  // namespace\n\n")
+string(APPEND code "std::span<const PythonSource> python_sources() { return kSources; }\n\n}  // namespace skillscale\n")
+file(WRITE ${OUTPUT} "${code}")
