@@ -208,6 +208,16 @@ inline constexpr std::chrono::milliseconds kReplyRetryInterval = 20ms;
 // How often gauges and caches are looked after.
 inline constexpr std::chrono::milliseconds kServerUpkeepInterval = 1s;
 
+// --- The sandbox -----------------------------------------------------------------------
+
+// Entries of /etc that are looked at once at start; real ones have about 2,000.
+inline constexpr std::size_t kPublicFilesMax = 50000;
+inline constexpr std::size_t kPublicFilesDepthMax = 16;
+// /tmp and /dev/shm of a strict run, each: they lie in memory and end with the run.
+inline constexpr std::size_t kStrictScratchBytesMax = 64 * kMiB;
+// Starting one bubblewrap to see whether it works takes some milliseconds.
+inline constexpr std::chrono::milliseconds kSandboxProbeTimeout = 10s;
+
 // --- Skills ------------------------------------------------------------------------
 
 inline constexpr std::size_t kSkillDepthMax = 6;                 // Folders below the skills directory.

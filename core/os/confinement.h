@@ -1,6 +1,7 @@
 // What a program does to itself between clone and exec, so that it can do less.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -25,6 +26,10 @@ struct Confinement {
   bool no_new_privileges = false;       // Needed by the two below.
   int landlock_ruleset = -1;            // landlock(7); -1: none.
   const sock_fprog* seccomp = nullptr;  // seccomp(2) filter; nullptr: none. Last, because it forbids the others.
+  // The program is bubblewrap, which starts the run's own one inside. It ignores SIGTERM, because its end
+  // would end all inside without grace, and tells the signal that ended it by exit status 128 + signal.
+  bool wraps_program = false;
+  std::array<int, 2> kept_descriptors{-1, -1};  // What it reads; 5 or higher, passed on under their own numbers.
 };
 
 }  // namespace skillscale

@@ -8,6 +8,7 @@
 // docs/operations.md has the details, docs/adr/0003 the reasons.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "os/bubblewrap.h"
 #include "os/child_process.h"
 #include "os/confinement.h"
 #include "os/landlock.h"
@@ -76,7 +78,8 @@ class Confined {
   SandboxProfile profile_ = SandboxProfile::none;
   Confinement confinement_;
   std::optional<LandlockRuleset> ruleset_;
-  std::vector<std::string> wrapper_;  // What comes before the program's own argv.
+  std::array<Fd, 2> filters_;             // For bubblewrap to read.
+  std::optional<Bubblewrap> bubblewrap_;  // Only under strict.
 };
 
 // Immutable; thread-safe.
@@ -99,6 +102,8 @@ class Sandbox {
  private:
   struct State;
   explicit Sandbox(std::unique_ptr<const State> state);
+  Result<void> confine_by_landlock(const SandboxRequest& request, Confined& confined) const;
+  Result<void> confine_by_namespaces(const SandboxRequest& request, Confined& confined) const;
 
   std::unique_ptr<const State> state_;
 };

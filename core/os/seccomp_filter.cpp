@@ -126,75 +126,17 @@ void pin_group(Builder& filter) {
 }
 
 // Looking into other processes, the kernel and its keys; changing mounts, time and the machine.
-constexpr auto kForbidden = std::to_array<const char*>({
-    "ptrace",
-    "process_vm_readv",
-    "process_vm_writev",
-    "process_madvise",
-    "pidfd_getfd",
-    "kcmp",
-    "perf_event_open",
-    "bpf",
-    "userfaultfd",
-    "lookup_dcookie",
-    "syslog",
-    "acct",
-    "fanotify_init",
-    "open_by_handle_at",
-    "keyctl",
-    "add_key",
-    "request_key",
-    "mount",
-    "umount2",
-    "pivot_root",
-    "chroot",
-    "open_tree",
-    "open_tree_attr",
-    "move_mount",
-    "fsopen",
-    "fsconfig",
-    "fsmount",
-    "fspick",
-    "mount_setattr",
-    "setns",
-    "unshare",
-    "kexec_load",
-    "kexec_file_load",
-    "init_module",
-    "finit_module",
-    "delete_module",
-    "reboot",
-    "swapon",
-    "swapoff",
-    "quotactl",
-    "quotactl_fd",
-    "nfsservctl",
-    "settimeofday",
-    "clock_settime",
-    "clock_adjtime",
-    "adjtimex",
-    "sethostname",
-    "setdomainname",
-    "iopl",
-    "ioperm",
-    "modify_ldt",
-    "uselib",
-    "vhangup",
-    // What these make is known to all processes of the user and outlives the run.
-    "shmget",
-    "shmat",
-    "shmctl",
-    "semget",
-    "semop",
-    "semtimedop",
-    "semctl",
-    "msgget",
-    "msgsnd",
-    "msgrcv",
-    "msgctl",
-    "mq_open",
-    "mq_unlink",
-});
+constexpr auto kForbidden = std::to_array<const char*>(
+    {"ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "pidfd_getfd", "kcmp", "perf_event_open",
+     "bpf", "userfaultfd", "lookup_dcookie", "syslog", "acct", "fanotify_init", "open_by_handle_at", "keyctl",
+     "add_key", "request_key", "mount", "umount2", "pivot_root", "chroot", "open_tree", "open_tree_attr", "move_mount",
+     "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr", "setns", "unshare", "kexec_load", "kexec_file_load",
+     "init_module", "finit_module", "delete_module", "reboot", "swapon", "swapoff", "quotactl", "quotactl_fd",
+     "nfsservctl", "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "sethostname", "setdomainname", "iopl",
+     "ioperm", "modify_ldt", "uselib", "vhangup",
+     // What these make is known to all processes of the user and outlives the run.
+     "shmget", "shmat", "shmctl", "semget", "semop", "semtimedop", "semctl", "msgget", "msgsnd", "msgrcv", "msgctl",
+     "mq_open", "mq_unlink"});
 
 // Programs that want these have another way, which they take when the kernel says that it has none.
 constexpr auto kAbsent =
@@ -203,6 +145,49 @@ constexpr auto kAbsent =
 // CLONE_NEWTIME is not a flag of clone(2): its bit belongs to the signal there.
 constexpr std::uint64_t kNamespaceFlags[] = {CLONE_NEWNS,   CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
                                              CLONE_NEWUSER, CLONE_NEWPID,    CLONE_NEWNET};
+
+// What programs of all kinds use, by what it is about.
+constexpr auto kOrdinary = std::to_array<const char*>(
+    {// Files and folders.
+     "access", "chdir", "chmod", "chown", "close", "close_range", "copy_file_range", "creat", "dup", "dup2", "dup3",
+     "faccessat", "faccessat2", "fadvise64", "fallocate", "fchdir", "fchmod", "fchmodat", "fchmodat2", "fchown",
+     "fchownat", "fcntl", "fdatasync", "fgetxattr", "flistxattr", "flock", "fremovexattr", "fsetxattr", "fstat",
+     "fstatfs", "fsync", "ftruncate", "futimesat", "getcwd", "getdents", "getdents64", "getxattr", "inotify_add_watch",
+     "inotify_init", "inotify_init1", "inotify_rm_watch", "ioctl", "lchown", "lgetxattr", "link", "linkat", "listxattr",
+     "llistxattr", "lremovexattr", "lseek", "lsetxattr", "lstat", "mkdir", "mkdirat", "mknod", "mknodat", "newfstatat",
+     "open", "openat", "openat2", "pipe", "pipe2", "pread64", "preadv", "preadv2", "pwrite64", "pwritev", "pwritev2",
+     "read", "readahead", "readlink", "readlinkat", "readv", "removexattr", "rename", "renameat", "renameat2", "rmdir",
+     "sendfile", "setxattr", "splice", "stat", "statfs", "statx", "symlink", "symlinkat", "sync", "sync_file_range",
+     "syncfs", "tee", "truncate", "umask", "unlink", "unlinkat", "utime", "utimensat", "utimes", "vmsplice", "write",
+     "writev", "cachestat", "name_to_handle_at",
+     // Memory.
+     "brk", "madvise", "mbind", "membarrier", "memfd_create", "mincore", "mlock", "mlock2", "mlockall", "mmap",
+     "mprotect", "mremap", "mseal", "msync", "munlock", "munlockall", "munmap", "pkey_alloc", "pkey_free",
+     "pkey_mprotect", "get_mempolicy", "set_mempolicy", "remap_file_pages",
+     // Processes and threads.
+     "arch_prctl", "capget", "capset", "clone", "execve", "execveat", "exit", "exit_group", "fork", "futex",
+     "futex_waitv", "get_robust_list", "get_thread_area", "getcpu", "getegid", "geteuid", "getgid", "getgroups",
+     "getpgid", "getpgrp", "getpid", "getppid", "getpriority", "getresgid", "getresuid", "getrlimit", "getrusage",
+     "getsid", "gettid", "getuid", "ioprio_get", "ioprio_set", "kill", "personality", "pidfd_open", "pidfd_send_signal",
+     "prctl", "prlimit64", "restart_syscall", "rseq", "rt_sigaction", "rt_sigpending", "rt_sigprocmask",
+     "rt_sigqueueinfo", "rt_sigreturn", "rt_sigsuspend", "rt_sigtimedwait", "rt_tgsigqueueinfo",
+     "sched_get_priority_max", "sched_get_priority_min", "sched_getaffinity", "sched_getattr", "sched_getparam",
+     "sched_getscheduler", "sched_rr_get_interval", "sched_setaffinity", "sched_setattr", "sched_setparam",
+     "sched_setscheduler", "sched_yield", "set_robust_list", "set_thread_area", "set_tid_address", "setfsgid",
+     "setfsuid", "setgid", "setgroups", "setpgid", "setpriority", "setregid", "setresgid", "setresuid", "setreuid",
+     "setrlimit", "setsid", "setuid", "sigaltstack", "sysinfo", "tgkill", "times", "tkill", "uname", "vfork", "wait4",
+     "waitid",
+     // Waiting, time and random numbers.
+     "alarm", "clock_getres", "clock_gettime", "clock_nanosleep", "epoll_create", "epoll_create1", "epoll_ctl",
+     "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd", "eventfd2", "getitimer", "getrandom", "gettimeofday",
+     "nanosleep", "pause", "poll", "ppoll", "pselect6", "select", "setitimer", "signalfd", "signalfd4", "time",
+     "timer_create", "timer_delete", "timer_getoverrun", "timer_gettime", "timer_settime", "timerfd_create",
+     "timerfd_gettime", "timerfd_settime",
+     // Sockets: the standard filter says which.
+     "accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt", "listen", "recvfrom",
+     "recvmmsg", "recvmsg", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socket", "socketpair",
+     // A program may confine itself further.
+     "landlock_add_rule", "landlock_create_ruleset", "landlock_restrict_self", "seccomp"});
 
 void forbid_calls(Builder& filter) {
   filter.rules(refuse(EPERM), kForbidden);
@@ -223,7 +208,10 @@ void forbid_terminal_input(Builder& filter) {
 // A pair of datagram sockets could still be used to send to any path, so it is no pair of pipes.
 void forbid_sockets(Builder& filter, bool network) {
   constexpr std::uint64_t kTypeMask = 0xf;
-  filter.rule(refuse(EACCES), "socketpair", masked(1, kTypeMask, SOCK_DGRAM));
+  filter.rule(refuse(EACCES), "socketpair", differs(0, AF_UNIX));
+  for (const std::uint64_t type : {SOCK_DGRAM, SOCK_RAW}) {  // For AF_UNIX the kernel takes both for the same.
+    filter.rule(refuse(EACCES), "socketpair", masked(1, kTypeMask, type));
+  }
   if (!network) {
     for (const char* name : {"socket", "connect", "bind", "listen", "accept", "accept4"}) {
       filter.rule(refuse(EACCES), name);
@@ -245,6 +233,7 @@ void forbid_sockets(Builder& filter, bool network) {
 
 // Signals to the daemon, to its group and to everybody; and its limits, priority and processors.
 void protect_processes(Builder& filter, const SeccompOptions& options) {
+  if (options.protected_processes.empty() && options.protected_groups.empty()) return;
   filter.rule(refuse(EPERM), "kill", equals(0, -1));
   for (const int group : options.protected_groups) filter.rule(refuse(EPERM), "kill", equals(0, -group));
   for (const int pid : options.protected_processes) {
@@ -296,6 +285,12 @@ Result<SeccompFilter> make_standard_filter(const SeccompOptions& options) {
   filter.rule(refuse(EACCES), "inotify_add_watch");
   filter.rule(refuse(EPERM), "personality", differs(0, kLow32));
   if (options.landlock_abi < 3) forbid_truncation(filter);
+  return filter.finish();
+}
+
+Result<SeccompFilter> make_allow_list_filter() {
+  Builder filter(refuse(ENOSYS));
+  filter.rules(SCMP_ACT_ALLOW, kOrdinary);
   return filter.finish();
 }
 

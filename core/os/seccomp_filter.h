@@ -31,6 +31,7 @@ struct SeccompOptions {
   // Below 3 Landlock cannot stop a file from being cut short, so the filter does.
   int landlock_abi = 0;
   // Processes and process groups that a run must not signal or change: the daemon and its helpers.
+  // Both empty: none, as in a PID namespace, where the same numbers mean others.
   std::vector<int> protected_processes;
   std::vector<int> protected_groups;
 };
@@ -41,5 +42,9 @@ Result<SeccompFilter> make_pinned_filter();
 
 // The above, and a list of what is refused.
 Result<SeccompFilter> make_standard_filter(const SeccompOptions& options);
+
+// Lets through only what ordinary programs use; all else is unknown to the kernel (ENOSYS), so
+// that programs take their other way. It looks at no argument: the standard filter goes on top.
+Result<SeccompFilter> make_allow_list_filter();
 
 }  // namespace skillscale

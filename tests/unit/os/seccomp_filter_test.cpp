@@ -15,26 +15,21 @@
 #include <csignal>
 #include <functional>
 
+#include "support/in_child.h"
+
 namespace skillscale {
 namespace {
 
-constexpr int kSucceeded = 0;
-constexpr int kNotApplied = 255;
+using testing::kSucceeded;
 
 // The errno of `action` under `filter`; 0: it succeeded.
 int error_under(const SeccompFilter& filter, const std::function<long()>& action) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) ::_exit(kNotApplied);
-    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, filter.program()) != 0) ::_exit(kNotApplied);
-    errno = 0;
-    ::_exit(action() >= 0 ? kSucceeded : errno);
-  }
-  int status = 0;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
-  EXPECT_NE(WEXITSTATUS(status), kNotApplied);
-  return WEXITSTATUS(status);
+  return testing::error_in_child(
+      [&] {
+        return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+               ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, filter.program()) == 0;
+      },
+      action);
 }
 
 class SeccompFilterTest : public ::testing::Test {
@@ -93,6 +88,7 @@ TEST_F(SeccompFilterTest, PairsOfStreamSocketsStayAndPairsOfDatagramSocketsDoNot
   EXPECT_EQ(error_under(standard(), pair(SOCK_SEQPACKET)), kSucceeded);
   EXPECT_EQ(error_under(standard(), pair(SOCK_DGRAM)), EACCES);
   EXPECT_EQ(error_under(standard(), pair(SOCK_DGRAM | SOCK_NONBLOCK)), EACCES);
+  EXPECT_EQ(error_under(standard(), pair(SOCK_RAW)), EACCES);
 }
 
 TEST_F(SeccompFilterTest, TheDaemonAndEverybodyAtOnceCannotBeSignalled) {
@@ -133,6 +129,49 @@ TEST_F(SeccompFilterTest, WhatLandlockCannotYetStopOnOldKernelsIsStoppedHere) {
   EXPECT_EQ(error_under(standard(false, 3), [] { return ::truncate("/no/such/file", 0); }), ENOENT);
   EXPECT_EQ(error_under(standard(false, 2), [] { return ::open("/dev/null", O_WRONLY | O_TRUNC | O_CLOEXEC); }),
             kSucceeded);
+}
+
+TEST_F(SeccompFilterTest, WithNobodyToProtectSignalsAreFree) {
+  auto filter =
+      make_standard_filter({.network = false, .landlock_abi = 7, .protected_processes = {}, .protected_groups = {}});
+  ASSERT_TRUE(filter) << filter.error();
+  const pid_t parent = ::getpid();
+  EXPECT_EQ(error_under(*filter, [=] { return ::kill(parent, 0); }), kSucceeded);
+}
+
+TEST_F(SeccompFilterTest, TheAllowListHasWhatProgramsUseAndNothingElse) {
+  const auto filter = make_allow_list_filter();
+  ASSERT_TRUE(filter) << filter.error();
+  EXPECT_EQ(error_under(*filter, [] { return ::open("/dev/null", O_RDWR | O_CLOEXEC); }), kSucceeded);
+  EXPECT_EQ(error_under(*filter,
+                        [] {
+                          const pid_t child = ::fork();
+                          if (child == 0) ::_exit(0);
+                          return ::waitpid(child, nullptr, 0);
+                        }),
+            kSucceeded);
+  for (const long number : {long{SYS_ptrace}, long{SYS_mount}, long{SYS_bpf}, long{SYS_clone3}, long{SYS_kcmp},
+                            long{SYS_swapon}, long{SYS_acct}, 999L, 100000L}) {
+    EXPECT_EQ(error_under(*filter, [=] { return ::syscall(number, 0, 0, 0, 0, 0, 0); }), ENOSYS) << number;
+  }
+}
+
+TEST_F(SeccompFilterTest, TheStandardFilterSpeaksFirstWhenItLiesOnTheAllowList) {
+  const auto list = make_allow_list_filter();
+  ASSERT_TRUE(list) << list.error();
+  const SeccompFilter filter = standard();
+  const auto under_both = [&](const std::function<long()>& action) {
+    return testing::error_in_child(
+        [&] {
+          return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+                 ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, list->program()) == 0 &&
+                 ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, filter.program()) == 0;
+        },
+        action);
+  };
+  EXPECT_EQ(under_both([] { return ::syscall(SYS_ptrace, 0, 0, 0, 0); }), EPERM);
+  EXPECT_EQ(under_both([] { return ::setsid(); }), kSucceeded);
+  EXPECT_EQ(under_both([] { return ::socket(AF_INET, SOCK_STREAM, 0); }), EACCES);
 }
 
 #ifdef __x86_64__
