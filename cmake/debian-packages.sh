@@ -8,7 +8,7 @@ debian_packages() {
     build)
       printf '%s\n' g++ cmake ninja-build pkg-config ccache libzmq3-dev cppzmq-dev nlohmann-json3-dev \
         libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev prometheus-cpp-dev libcivetweb-dev libedit-dev libseccomp-dev \
-        bubblewrap python3
+        libssl-dev libutf8proc-dev libarchive-dev bubblewrap python3
       ;;
     test) printf '%s\n' libgtest-dev libgmock-dev libbenchmark-dev python3-zmq ;;
     # Tests that need these skip without them.

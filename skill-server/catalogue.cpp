@@ -37,7 +37,7 @@ std::string lower(std::string_view text) {
 
 // The name that was most probably meant; null when none is near.
 SkillPtr nearest(const Catalogue& catalogue, std::string_view name) {
-  if (name.empty() || name.size() > limits::kSkillNameBytesMax) return nullptr;
+  if (name.empty() || name.size() > limits::kSkillNameBytesLenientMax) return nullptr;
   const std::string wanted = lower(name);
   std::size_t least = std::max<std::size_t>(1, name.size() / 4) + 1;
   SkillPtr best;

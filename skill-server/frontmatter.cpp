@@ -70,12 +70,15 @@ class TreeBuilder final : public YAML::EventHandler {
     refuse_anchor(mark, anchor);
     add(mark, value(YamlValue::Kind::null, mark, {}));
   }
-  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, const std::string& text) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
     refuse_anchor(mark, anchor);
     if (std::any_of(text.begin(), text.end(), is_forbidden_control) || !is_valid_utf8(text)) {
       refuse(mark, "control characters are not allowed");
     }
-    add(mark, value(YamlValue::Kind::scalar, mark, text));
+    YamlValue scalar = value(YamlValue::Kind::scalar, mark, text);
+    scalar.quoted = tag == "!";
+    add(mark, std::move(scalar));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
@@ -105,7 +108,7 @@ class TreeBuilder final : public YAML::EventHandler {
   std::size_t line_of(const YAML::Mark& mark) const { return first_line_ + static_cast<std::size_t>(mark.line); }
 
   YamlValue value(YamlValue::Kind kind, const YAML::Mark& mark, std::string text) const {
-    return {kind, line_of(mark), std::move(text), {}, {}};
+    return {kind, line_of(mark), std::move(text), {}, {}, false};
   }
 
   void open(const YAML::Mark& mark, YAML::anchor_t anchor, YamlValue::Kind kind) {

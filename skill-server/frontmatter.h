@@ -21,6 +21,7 @@ struct YamlValue {
   std::string text;                 // Of a scalar: valid UTF-8 without control characters but tab and line feed.
   std::vector<YamlValue> items;     // Of a sequence.
   std::vector<YamlMember> members;  // Of a mapping, in the order of the text, repeated keys included.
+  bool quoted = false;              // A scalar that stands in quotes or a block: text, whatever it looks like.
 };
 
 struct YamlMember {

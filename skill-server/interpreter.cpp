@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
@@ -92,11 +93,47 @@ Result<Interpreter> find_by_shebang(const Shebang& shebang, const Interpreters& 
   return Interpreter{shebang.program, {}};
 }
 
-Result<Interpreter> find_by_extension(const std::filesystem::path& script, const Interpreters& interpreters) {
+struct ScriptExtension {
+  std::string_view extension;
+  const char* interpreter;
+};
+
+constexpr std::array<ScriptExtension, 11> kExtensions = {{{".sh", "sh"},
+                                                          {".bash", "bash"},
+                                                          {".zsh", "zsh"},
+                                                          {".py", "python3"},
+                                                          {".js", "node"},
+                                                          {".mjs", "node"},
+                                                          {".cjs", "node"},
+                                                          {".pl", "perl"},
+                                                          {".rb", "ruby"},
+                                                          {".php", "php"},
+                                                          {".lua", "lua"}}};
+
+const char* interpreter_of_extension(const std::filesystem::path& script) {
   const std::string extension = script.extension().string();
-  if (extension == ".py") return interpreters.find("python3");
-  if (extension == ".sh") return Interpreter{"/bin/sh", {}};
-  return Error{ErrorCode::invalid_config, "no #! line, and no interpreter for the extension " + in_quotes(extension)};
+  const auto* found = std::find_if(kExtensions.begin(), kExtensions.end(),
+                                   [&](const ScriptExtension& known) { return known.extension == extension; });
+  return found == kExtensions.end() ? nullptr : found->interpreter;
+}
+
+Result<Interpreter> find_by_extension(const std::filesystem::path& script, const Interpreters& interpreters) {
+  const char* name = interpreter_of_extension(script);
+  if (name == nullptr) {
+    return Error{ErrorCode::invalid_config,
+                 "no #! line, and no interpreter for the extension " + in_quotes(script.extension().string())};
+  }
+  if (std::string_view(name) == "sh") return Interpreter{"/bin/sh", {}};
+  return interpreters.find(name);
+}
+
+bool is_compiled_program(const std::filesystem::path& file) {
+  const auto start = read_file_prefix(file, 4);
+  return start &&
+         *start ==
+             "\x7f"
+             "ELF" &&
+         is_executable_file(file.string());
 }
 
 }  // namespace
@@ -149,6 +186,7 @@ Result<Interpreter> Interpreters::find(const std::string& name) const {
 }
 
 Result<Resolved> resolve_script(const std::filesystem::path& script, const Interpreters& interpreters) {
+  if (is_compiled_program(script)) return Resolved{{script.string(), {script.string()}}, {}};
   const auto shebang = read_shebang(script);
   if (!shebang) return shebang.error();
   auto interpreter = *shebang ? find_by_shebang(**shebang, interpreters) : find_by_extension(script, interpreters);
@@ -166,5 +204,7 @@ Result<Resolved> resolve_script(const std::filesystem::path& script, const Inter
   if (*shebang && (*shebang)->carriage_return) resolved.warning = "the #! line ends in CR LF; save the file with LF";
   return resolved;
 }
+
+bool has_script_extension(const std::filesystem::path& file) { return interpreter_of_extension(file) != nullptr; }
 
 }  // namespace skillscale

@@ -45,7 +45,11 @@ struct Resolved {
 
 // What to start for `script` (absolute path): the interpreter of its `#!` line, where
 // `#!/usr/bin/env NAME` is resolved through `interpreters`; without such a line
-// by extension: .sh is /bin/sh, .py is python3.
+// by extension: .sh is /bin/sh, .py is python3, .js is node and so on. A compiled program
+// with execute permission is started itself.
 Result<Resolved> resolve_script(const std::filesystem::path& script, const Interpreters& interpreters);
+
+// True when the extension alone says which interpreter runs the file.
+bool has_script_extension(const std::filesystem::path& file);
 
 }  // namespace skillscale

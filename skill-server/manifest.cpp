@@ -1,15 +1,16 @@
 #include "skill-server/manifest.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdint>
 #include <set>
 #include <utility>
 
 #include "base/limits.h"
-#include "base/utf8.h"
 #include "skill-server/frontmatter.h"
+#include "skill-server/metadata_keys.h"
+#include "skill-server/skill_fields.h"
+#include "skill-server/skill_name.h"
 
 namespace skillscale {
 namespace {
@@ -28,100 +29,6 @@ std::string_view trimmed(std::string_view text) {
 std::size_t character_count(std::string_view text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
-bool is_name_character(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; }
-
-// What the specification has against `name`; empty: nothing.
-std::string fault_in_name(std::string_view name) {
-  if (name.size() > limits::kSkillNameBytesMax) return "is longer than 64 characters";
-  if (!std::all_of(name.begin(), name.end(), is_name_character)) {
-    return "may hold only lower-case letters a-z, digits and hyphens";
-  }
-  if (name.starts_with('-') || name.ends_with('-')) return "must not begin or end with a hyphen";
-  if (name.find("--") != std::string_view::npos) return "must not hold two hyphens in a row";
-  return {};
-}
-
-std::vector<std::string> split_list(std::string_view text) {
-  const std::string_view separators = text.find(',') == std::string_view::npos ? kSpaces : std::string_view(",\n");
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const std::size_t end = text.find_first_of(separators);
-    const std::string_view part = trimmed(text.substr(0, end));
-    if (!part.empty()) parts.emplace_back(part);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  }
-  return parts;
-}
-
-std::optional<std::int64_t> as_integer(std::string_view text) {
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
-bool is_switch(std::string_view text) { return text == "true" || text == "false"; }
-
-bool is_timeout(std::string_view text) {
-  const auto number = as_integer(text);
-  return number && *number >= 1 && *number <= limits::kTimeoutMax.count();
-}
-
-bool is_positive(std::string_view text) {
-  const auto number = as_integer(text);
-  return number && *number >= 1;
-}
-
-bool is_one_of(std::string_view text, std::initializer_list<std::string_view> choices) {
-  return std::find(choices.begin(), choices.end(), text) != choices.end();
-}
-
-bool is_environment_name(std::string_view name) {
-  const auto fits = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_'; };
-  return !name.empty() && fits(name.front()) &&
-         std::all_of(name.begin(), name.end(), [&](char c) { return fits(c) || (c >= '0' && c <= '9'); });
-}
-
-bool is_environment_list(std::string_view text) {
-  const auto names = split_list(text);
-  return std::all_of(names.begin(), names.end(), is_environment_name);
-}
-
-// A key of `metadata` that means something to SkillScale.
-struct MetadataKey {
-  std::string_view name;
-  bool (*accepts)(std::string_view);
-  std::string_view allowed;
-};
-
-constexpr auto accept_any = [](std::string_view) { return true; };
-
-constexpr std::array<MetadataKey, 9> kMetadataKeys = {{
-    {"timeout-ms", is_timeout, "a number from 1 to 604800000"},
-    {"idempotent", is_switch, "true or false"},
-    {"tags", accept_any, ""},
-    {"version", accept_any, ""},
-    {"memory-mb", is_positive, "a positive number"},
-    {"allow-network", is_switch, "true or false"},
-    {"sandbox",
-     [](std::string_view text) {
-       return is_one_of(text, {"none", "standard", "strict"});
-     },
-     "none, standard or strict"},
-    {"runner",
-     [](std::string_view text) {
-       return is_one_of(text, {"cold", "zygote", "worker"});
-     },
-     "cold, zygote or worker"},
-    {"env", is_environment_list, "names of environment variables"},
-}};
-
-const MetadataKey* known_key(std::string_view name) {
-  const auto* found = std::find_if(kMetadataKeys.begin(), kMetadataKeys.end(),
-                                   [&](const MetadataKey& key) { return key.name == name; });
-  return found == kMetadataKeys.end() ? nullptr : found;
 }
 
 // Fills a manifest from the tree, and reports on the way.
@@ -154,6 +61,11 @@ class Reader {
   }
 
  private:
+  struct Misplaced {
+    std::string text;
+    std::size_t line = 0;
+  };
+
   void read_field(const YamlMember& member) {
     if (!seen_.insert(member.key).second) {
       fault(member.line, in_quotes(member.key) + " is given twice; the first one counts");
@@ -168,7 +80,8 @@ class Reader {
     } else if (member.key == "compatibility") {
       read_compatibility(member);
     } else if (member.key == "allowed-tools") {
-      manifest_.allowed_tools = text_of(member);
+      // The reference validator takes a list here, and only here.
+      manifest_.allowed_tools = member.value.kind == Kind::sequence ? joined(member.value) : text_of(member);
     } else if (member.key == "metadata") {
       read_metadata(member);
     } else {
@@ -182,11 +95,15 @@ class Reader {
     if (value.kind == Kind::scalar) return std::string(trimmed(value.text));
     if (value.kind == Kind::null) return {};
     fault(member.line, in_quotes(member.key) + " must be text");
-    std::string joined;
-    for (const YamlValue& item : value.items) {
-      if (item.kind == Kind::scalar) joined += (joined.empty() ? "" : ", ") + item.text;
+    return joined(value);
+  }
+
+  static std::string joined(const YamlValue& list) {
+    std::string text;
+    for (const YamlValue& item : list.items) {
+      if (item.kind == Kind::scalar) text += (text.empty() ? "" : ", ") + item.text;
     }
-    return joined;
+    return text;
   }
 
   void read_compatibility(const YamlMember& member) {
@@ -202,59 +119,86 @@ class Reader {
       fault(member.line, "\"metadata\" must be a list of `key: value` lines");
       return;
     }
-    for (const YamlMember& entry : member.value.members) {
-      if (!manifest_.metadata.emplace(entry.key, text_of(entry)).second) {
-        fault(entry.line, in_quotes(entry.key) + " is given twice in \"metadata\"; the first one counts");
-        continue;
-      }
-      check_metadata(entry);
+    for (const YamlMember& entry : member.value.members) read_metadata_entry(entry);
+  }
+
+  void read_metadata_entry(const YamlMember& entry) {
+    if (entry.key == "inputs" || entry.key == "outputs") return read_declared_fields(entry);
+    if (!manifest_.metadata.emplace(entry.key, text_of(entry)).second) {
+      return fault(entry.line, in_quotes(entry.key) + " is given twice in \"metadata\"; the first one counts");
     }
+    check_metadata(entry.key, entry.line);
+  }
+
+  void read_declared_fields(const YamlMember& member) {
+    const FaultReport report_fault = [this](std::size_t line, std::string message) { fault(line, std::move(message)); };
+    auto& fields = member.key == "inputs" ? manifest_.inputs : manifest_.outputs;
+    fields = read_fields(member.value, false, report_fault);
   }
 
   // A value that cannot be used is taken out, so that nobody else trips over it.
-  void check_metadata(const YamlMember& entry) {
-    const MetadataKey* key = known_key(entry.key);
-    if (key == nullptr) {
-      hint_at_known_key(entry);
-      return;
-    }
-    const auto value = manifest_.metadata.find(entry.key);
+  void check_metadata(const std::string& name, std::size_t line) {
+    const MetadataKey* key = find_metadata_key(name);
+    if (key == nullptr) return hint_at_known_key(name, line);
+    const auto value = manifest_.metadata.find(name);
     if (key->accepts(value->second)) return;
-    fault(entry.line,
-          "metadata " + entry.key + " is " + in_quotes(value->second) + "; allowed: " + std::string(key->allowed));
+    fault(line, "metadata " + name + " is " + in_quotes(value->second) + "; allowed: " + std::string(key->allowed));
     manifest_.metadata.erase(value);
   }
 
   // Metadata keys are free, so only one that is almost ours is worth a word.
-  void hint_at_known_key(const YamlMember& entry) {
-    std::string hyphenated = entry.key;
+  void hint_at_known_key(const std::string& name, std::size_t line) {
+    std::string hyphenated = name;
     std::replace(hyphenated.begin(), hyphenated.end(), '_', '-');
-    if (known_key(hyphenated) == nullptr) return;
-    report(problems_,
-           {file_, entry.line, Severity::warning,
-            "metadata " + in_quotes(entry.key) + " means nothing here; is " + in_quotes(hyphenated) + " meant?"});
+    if (find_metadata_key(hyphenated) == nullptr) return;
+    report(problems_, {file_, line, Severity::warning,
+                       "metadata " + in_quotes(name) + " means nothing here; is " + in_quotes(hyphenated) + " meant?"});
   }
 
+  // Fields that other dialects, and many published skills, have beside the specification's.
   void read_unknown(const YamlMember& member) {
-    if (known_key(member.key) == nullptr) {
-      fault(member.line, "unknown field " + in_quotes(member.key));
-      return;
+    const std::string key = member.key == "allow_network" ? "allow-network" : member.key;
+    if (key == "entrypoint" || key == "inputs" || key == "outputs" || key == "allow-network" ||
+        key == "timeout_seconds" || key == "resources") {
+      return read_dialect(member, key);
     }
-    fault(member.line, in_quotes(member.key) + " belongs under \"metadata\"");
-    // Harmless ones are taken all the same: many published skills have them here.
-    if (member.key == "version" || member.key == "tags") misplaced_.emplace(member.key, text_of(member));
+    if (find_metadata_key(key) == nullptr) return fault(member.line, "unknown field " + in_quotes(key));
+    fault(member.line, in_quotes(key) + " belongs under \"metadata\"");
+    // Harmless ones are taken all the same.
+    if (key == "version" || key == "tags") misplaced_.emplace(key, Misplaced{text_of(member), member.line});
+  }
+
+  // Of open-skills and SkillOS: taken when loading, though the specification does not have them.
+  void read_dialect(const YamlMember& member, const std::string& key) {
+    if (strictness_ == Strictness::strict) {
+      const bool ours = find_metadata_key(key) != nullptr;
+      error(member.line, ours ? in_quotes(member.key) + " belongs under \"metadata\"" +
+                                    (key == member.key ? "" : " as " + in_quotes(key))
+                              : "unknown field " + in_quotes(member.key));
+    }
+    if (key == "inputs" || key == "outputs") return read_declared_fields(member);
+    if (key == "resources" || member.value.kind != Kind::scalar) return;
+    std::string text(trimmed(member.value.text));
+    if (key == "timeout_seconds") return read_timeout_seconds(text);
+    if (key == "allow-network" && text != "true" && text != "false") return;
+    misplaced_.emplace(key, Misplaced{std::move(text), member.line});
+  }
+
+  void read_timeout_seconds(std::string_view text) {
+    std::int64_t seconds = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (failure != std::errc() || end != text.data() + text.size()) return;
+    if (seconds < 1 || seconds > limits::kTimeoutMax.count() / 1000) return;
+    manifest_.timeout = std::chrono::seconds(seconds);
   }
 
   void apply_metadata() {
-    manifest_.metadata.merge(misplaced_);
-    const auto value_of = [this](const char* key) {
-      const auto found = manifest_.metadata.find(key);
-      return found == manifest_.metadata.end() ? std::string() : found->second;
-    };
-    manifest_.version = value_of("version");
-    manifest_.tags = split_list(value_of("tags"));
-    manifest_.idempotent = value_of("idempotent") == "true";
-    if (const auto number = as_integer(value_of("timeout-ms"))) manifest_.timeout = std::chrono::milliseconds(*number);
+    for (auto& [key, misplaced] : misplaced_) {
+      if (manifest_.metadata.emplace(key, std::move(misplaced.text)).second) check_metadata(key, misplaced.line);
+    }
+    for (const auto& [name, value] : manifest_.metadata) {
+      if (const MetadataKey* key = find_metadata_key(name)) key->apply(value, manifest_);
+    }
   }
 
   bool finish_name() {
@@ -263,23 +207,17 @@ class Reader {
       fault(name_line_, "no \"name\"; the folder's name is taken");
       manifest_.name = folder;
     }
+    manifest_.name = normalized_name(manifest_.name);
     const std::string why = fault_in_name(manifest_.name);
     if (!why.empty()) fault(name_line_, "the name " + in_quotes(manifest_.name) + ' ' + why);
     if (!is_usable_name(manifest_.name)) {
       error(name_line_, "the name cannot be used");
       return false;
     }
-    if (manifest_.name != folder) {
+    if (manifest_.name != normalized_name(folder)) {
       fault(name_line_, "the name " + in_quotes(manifest_.name) + " differs from the folder's, " + in_quotes(folder));
     }
     return true;
-  }
-
-  // Names stand in logs, replies and error texts. (A folder's name may be any bytes.)
-  static bool is_usable_name(std::string_view name) {
-    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-    return !name.empty() && name.size() <= limits::kSkillNameBytesLenientMax && is_valid_utf8(name) &&
-           std::none_of(name.begin(), name.end(), is_control);
   }
 
   bool finish_description() {
@@ -298,7 +236,7 @@ class Reader {
   Problems& problems_;
   Manifest manifest_;
   std::set<std::string> seen_;
-  std::map<std::string, std::string> misplaced_;
+  std::map<std::string, Misplaced> misplaced_;  // Keys of `metadata` that stand outside of it.
   std::size_t name_line_ = 1;
   std::size_t description_line_ = 1;
 };

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "skill-server/problem.h"
+#include "skill-server/skill.h"
 
 namespace skillscale {
 
@@ -22,11 +23,22 @@ struct Manifest {
   std::string compatibility;
   std::string allowed_tools;                    // Advice to the agent; it grants nothing here.
   std::map<std::string, std::string> metadata;  // As written, scalars as their text.
-  // Read from `metadata`:
+  // Read from `metadata`, or from where the other dialects have them:
   std::string version;
   std::vector<std::string> tags;
   bool idempotent = false;
   std::optional<std::chrono::milliseconds> timeout;
+  std::string entrypoint;  // As written: "scripts/main.py", "scripts/main.py:run" or "module:function".
+  std::string runtime;     // Of the entrypoint, when it is another one than Python.
+  std::vector<Field> inputs;
+  std::vector<Field> outputs;
+  std::vector<DeclaredVariable> env;
+  SkillLimits limits;
+  std::string sandbox;
+  bool wants_network = false;
+  std::optional<Runner> runner;
+  std::string deprecated;
+  std::string replaced_by;
   std::string body;
 };
 

@@ -11,15 +11,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What makes a folder a skill, the one that counts first.
+constexpr const char* kDescriptions[] = {kSkillFileName, kSmallSkillFileName, "Skilletfile.yaml", "skill.yaml",
+                                         "skill.yml"};
+
 class Walk {
  public:
   explicit Walk(SkillFolders& found) : found_(found) {}
 
   void visit(const SkillFolder& folder, std::size_t depth) {
     if (stopped_ || !visited_.insert(folder.real.native()).second) return;
-    std::error_code error;
-    if (fs::exists(fs::symlink_status(folder.real / kSkillFileName, error))) {
-      keep(folder);
+    for (const char* name : kDescriptions) {
+      std::error_code error;
+      if (!fs::exists(fs::symlink_status(folder.real / name, error))) continue;
+      keep({folder.real, folder.shown, name});
       return;
     }
     for (const std::string& name : sorted_names(folder)) visit_entry(folder, name, depth);
@@ -52,9 +57,8 @@ class Walk {
 
   void visit_entry(const SkillFolder& parent, const std::string& name, std::size_t depth) {
     if (name.starts_with('.') || name == "node_modules") return;
-    SkillFolder folder{parent.real / name, parent.shown / name};
+    SkillFolder folder{parent.real / name, parent.shown / name, {}};
     std::error_code error;
-    if (name == "skill.md") problem(folder.shown, Severity::warning, "not looked at: the file must be called SKILL.md");
     const bool linked = fs::is_symlink(fs::symlink_status(folder.real, error));
     if (!fs::is_directory(folder.real, error)) return;
     if (linked) {
@@ -105,7 +109,7 @@ Result<SkillFolders> find_skill_folders(const fs::path& root) {
   const fs::directory_iterator readable(found.root, error);
   if (error) return refusal(error.message());
 
-  Walk(found).visit({found.root, root}, 0);
+  Walk(found).visit({found.root, root, {}}, 0);
   return found;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -12,6 +13,7 @@ namespace skillscale {
 struct SkillFolder {
   std::filesystem::path real;   // Absolute, without symbolic links.
   std::filesystem::path shown;  // As reached from the path that the operator gave.
+  std::string description;      // Name of the file that makes it a skill: SKILL.md, or one of the others.
 };
 
 struct SkillFolders {
@@ -20,7 +22,8 @@ struct SkillFolders {
   Problems problems;
 };
 
-// Every folder at or below `root` that holds a SKILL.md, in the order that
+// Every folder at or below `root` that holds a SKILL.md (else skill.md, Skilletfile.yaml,
+// skill.yaml or skill.yml), in the order that
 // Catalogue::scan promises. Bounded by kSkillDepthMax, kSkillsMax and
 // kSkillScanEntriesMax; what is cut off is a problem.
 Result<SkillFolders> find_skill_folders(const std::filesystem::path& root);
@@ -29,5 +32,6 @@ Result<SkillFolders> find_skill_folders(const std::filesystem::path& root);
 bool is_inside(const std::filesystem::path& path, const std::filesystem::path& folder);
 
 inline constexpr char kSkillFileName[] = "SKILL.md";
+inline constexpr char kSmallSkillFileName[] = "skill.md";  // Taken as well, as the reference validator does.
 
 }  // namespace skillscale

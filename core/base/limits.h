@@ -224,7 +224,7 @@ inline constexpr std::size_t kSkillDepthMax = 6;                 // Folders belo
 inline constexpr std::size_t kSkillsMax = 1000;                  // Skills of one server.
 inline constexpr std::size_t kSkillScanEntriesMax = 200000;      // Directory entries looked at in one scan.
 inline constexpr std::size_t kManifestBytesMax = 1 * kMiB;       // A SKILL.md is text for a model's context.
-inline constexpr std::size_t kSkillNameBytesMax = 64;            // Agent Skills specification.
+inline constexpr std::size_t kSkillNameCharsMax = 64;            // Agent Skills specification.
 inline constexpr std::size_t kSkillDescriptionCharsMax = 1024;   // Agent Skills specification.
 inline constexpr std::size_t kSkillCompatibilityCharsMax = 500;  // Agent Skills specification.
 inline constexpr std::size_t kFrontmatterBytesMax = 64 * kKiB;   // Parsed as YAML; real ones have a few hundred bytes.
@@ -233,6 +233,21 @@ inline constexpr std::size_t kFrontmatterDepthMax = 8;           // `metadata` n
 inline constexpr std::size_t kSkillNameBytesLenientMax = 256;
 // A folder or manifest with more to say than this is broken as a whole.
 inline constexpr std::size_t kSkillProblemsMax = 1000;
+// Files of one skill that count for its digest, and their bytes; a skill with more is a
+// software distribution, and reading it would hold up the start of the server.
+inline constexpr std::size_t kSkillFilesMax = 10000;
+inline constexpr std::uint64_t kSkillFilesBytesMax = 256 * kMiB;
+inline constexpr std::size_t kSkillFileDepthMax = 16;     // Folders below the skill's.
+inline constexpr std::size_t kSkillScriptsMax = 500;      // Files below scripts/ that an intent may name.
+inline constexpr std::size_t kSkillFieldsMax = 256;       // Inputs or outputs that a skill declares.
+inline constexpr std::size_t kSkillVariablesMax = 128;    // Names in `env`.
+inline constexpr std::size_t kSourceBytesMax = 1 * kMiB;  // What is read of a script to see what it is.
+// What a skill may ask for; the operator's own maximum comes on top.
+inline constexpr std::int64_t kSkillMemoryMbMax = 1024 * 1024;
+inline constexpr std::int64_t kSkillFolderMbMax = 1024 * 1024;
+inline constexpr std::int64_t kSkillCpuSecondsMax = 7 * 24 * 3600;
+inline constexpr std::int64_t kSkillOutputBytesMax = 1024 * kMiB;
+inline constexpr std::int64_t kSkillProcessesMax = 100000;
 // The kernel looks at no more of a `#!` line (BINPRM_BUF_SIZE).
 inline constexpr std::size_t kShebangBytesMax = 256;
 // What an error text lists; all of them are in `skillscale skills list`.
