@@ -12,7 +12,7 @@ debian_packages() {
       ;;
     test) printf '%s\n' libgtest-dev libgmock-dev libbenchmark-dev python3-zmq ;;
     # Tests that need these skip without them.
-    optional) printf '%s\n' prometheus ;;
+    optional) printf '%s\n' prometheus nodejs ;;
     lint) printf '%s\n' clang-format clang-tidy shellcheck ;;
     *)
       echo "debian_packages: no group named '$1'" >&2
