@@ -90,6 +90,15 @@ void judge_end(Reply& reply, const RunOutcome& outcome, const RunBounds& bounds)
       return fail(
           reply, ErrorCode::output_too_large,
           "the skill was stopped after it had written more than " + std::to_string(bounds.flood_bytes_max) + " bytes");
+    case RunOutcome::End::out_of_memory:
+      return fail(reply, ErrorCode::out_of_memory,
+                  "the skill was stopped because its processes used more than the " +
+                      megabytes(bounds.maxima.memory_bytes) + " that they may have");
+    case RunOutcome::End::too_many_processes:
+      return fail(reply, ErrorCode::skill_failed, "the skill was stopped because it started more processes than it may");
+    case RunOutcome::End::folder_too_large:
+      return fail(reply, ErrorCode::output_too_large,
+                  "the skill was stopped because its folder held more files or bytes than it may");
     case RunOutcome::End::exited:
       return judge_exit(reply, outcome, bounds.maxima);
   }

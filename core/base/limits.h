@@ -172,6 +172,9 @@ inline constexpr std::int64_t kRunMemoryMibMax = 4096;
 inline constexpr std::int64_t kRunFolderMibMax = 1024;
 inline constexpr std::int64_t kRunFilesMax = 100000;
 inline constexpr std::int64_t kRunProcessesMax = 512;
+// How often the memory, processes and files of a run are looked at: a hog gets
+// this much time, and a run that is shorter costs nothing.
+inline constexpr std::chrono::milliseconds kTreeWatchInterval = 250ms;
 inline constexpr std::chrono::milliseconds kDrainTimeoutDefault = 30s;
 // The stack between clone and exec: plain system calls, a few hundred bytes deep.
 inline constexpr std::size_t kAfterCloneStackBytes = 16 * kKiB;

@@ -9,21 +9,31 @@
 
 #include <sys/types.h>
 
+#include "os/confinement.h"
+
 namespace skillscale {
 
+// In the order in which they are taken.
 enum class AfterCloneStep : unsigned char {
   none,
-  process_group,
+  session,
   parent_death,
+  guardian,
+  cgroup,
   pipes,
   descriptors,
-  signals,
+  limits,
   folder,
+  signals,
+  capabilities,
+  no_new_privileges,
+  landlock,
+  seccomp,
   exec
 };
 
 // Filled in by the parent, which is suspended until the child has exec'd or
-// exited. Descriptors are 3 or higher, so that none of them is overwritten.
+// exited. Descriptors are 5 or higher, so that none of them is overwritten.
 struct AfterClonePlan {
   const char* program;
   char* const* argv;
@@ -32,7 +42,13 @@ struct AfterClonePlan {
   int stdin_fd;
   int stdout_fd;
   int stderr_fd;
+  int events_fd;  // -1: none.
+  int result_fd;  // -1: none.
   pid_t parent;
+  int guardian_fd;                 // A pipe that takes the child's pid (os/guardian.h); -1: none.
+  int cgroup_procs_fd;             // cgroup.procs of the run's leaf, open for writing; -1: none.
+  const Confinement* confinement;  // nullptr: none.
+  int landlock_ruleset;            // That of the confinement, under a number that no pipe takes; -1: none.
 
   // The child's report: what failed, and its errno. Untouched when exec succeeded.
   AfterCloneStep failed_step = AfterCloneStep::none;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,11 +52,10 @@ struct Pipe {
   Fd write;
 };
 
-// A daemon that was started with 0, 1 or 2 closed gets them from pipe(2); the
-// child needs these numbers for itself.
-bool lift_above_standard_fds(Fd& fd) {
-  if (fd.get() > STDERR_FILENO) return true;
-  fd = Fd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+// A daemon may have free numbers among those that the child needs for itself.
+bool lift_above_child_fds(Fd& fd) {
+  if (fd.get() > kResultFd) return true;
+  fd = Fd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, kResultFd + 1));
   return static_cast<bool>(fd);
 }
 
@@ -63,32 +63,43 @@ Result<Pipe> make_pipe() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Error::from_errno(ErrorCode::spawn_failed, "make a pipe");
   Pipe pipe{Fd(ends[0]), Fd(ends[1])};
-  if (!lift_above_standard_fds(pipe.read) || !lift_above_standard_fds(pipe.write)) {
+  if (!lift_above_child_fds(pipe.read) || !lift_above_child_fds(pipe.write)) {
     return Error::from_errno(ErrorCode::spawn_failed, "make a pipe");
   }
   return pipe;
 }
 
-Result<void> make_nonblocking(const Fd& fd) {
-  if (::fcntl(fd.get(), F_SETFL, O_NONBLOCK) == 0) return {};
-  return Error::from_errno(ErrorCode::spawn_failed, "make a pipe non-blocking");
-}
-
-// The three pipes of a child: the daemon's ends do not block, the child's ends do.
+// The pipes of a child: the daemon's ends do not block, the child's ends do.
 struct Pipes {
-  Pipe in, out, err;
+  ProcessPipes ours;
+  ProcessPipes childs;
 
-  static Result<Pipes> make() {
-    auto in = make_pipe();
-    if (!in) return in.error();
-    auto out = make_pipe();
-    if (!out) return out.error();
-    auto err = make_pipe();
-    if (!err) return err.error();
-    for (const Fd* fd : {&in->write, &out->read, &err->read}) {
-      if (auto done = make_nonblocking(*fd); !done) return done.error();
+  static Result<Pipes> make(const ChildSpec& spec) {
+    Pipes pipes;
+    if (auto made = pipes.add(&ProcessPipes::in); !made) return made.error();
+    if (auto made = pipes.add(&ProcessPipes::out); !made) return made.error();
+    if (auto made = pipes.add(&ProcessPipes::err); !made) return made.error();
+    if (spec.events) {
+      if (auto made = pipes.add(&ProcessPipes::events); !made) return made.error();
     }
-    return Pipes{*std::move(in), *std::move(out), *std::move(err)};
+    if (spec.result) {
+      if (auto made = pipes.add(&ProcessPipes::result); !made) return made.error();
+    }
+    return pipes;
+  }
+
+ private:
+  Result<void> add(Fd ProcessPipes::*which) {
+    auto pipe = make_pipe();
+    if (!pipe) return pipe.error();
+    const bool child_reads = which == &ProcessPipes::in;
+    Fd& our_end = child_reads ? pipe->write : pipe->read;
+    if (::fcntl(our_end.get(), F_SETFL, O_NONBLOCK) != 0) {
+      return Error::from_errno(ErrorCode::spawn_failed, "make a pipe non-blocking");
+    }
+    ours.*which = std::move(our_end);
+    childs.*which = std::move(child_reads ? pipe->read : pipe->write);
+    return {};
   }
 };
 
@@ -131,14 +142,28 @@ std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
 std::string describe(AfterCloneStep step, const ChildSpec& spec) {
   const std::string program = " for " + spec.program;
   switch (step) {
-    case AfterCloneStep::process_group:
-      return "make a process group" + program;
+    case AfterCloneStep::session:
+      return "make a session" + program;
     case AfterCloneStep::parent_death:
       return "tie the process to the daemon's life" + program;
+    case AfterCloneStep::guardian:
+      return "tell the guardian of the process" + program;
+    case AfterCloneStep::cgroup:
+      return "join the control group" + program;
     case AfterCloneStep::pipes:
       return "connect the pipes" + program;
     case AfterCloneStep::descriptors:
       return "close the daemon's descriptors" + program;
+    case AfterCloneStep::limits:
+      return "set the resource limits" + program;
+    case AfterCloneStep::capabilities:
+      return "drop the capabilities" + program;
+    case AfterCloneStep::no_new_privileges:
+      return "give up new privileges" + program;
+    case AfterCloneStep::landlock:
+      return "confine the process with landlock" + program;
+    case AfterCloneStep::seccomp:
+      return "confine the process with seccomp" + program;
     case AfterCloneStep::signals:
       return "reset the signals" + program;
     case AfterCloneStep::folder:
@@ -168,19 +193,53 @@ Cloned clone_child(AfterClonePlan& plan) {
   return cloned;
 }
 
-ExitStatus to_exit_status(const siginfo_t& info) {
-  ExitStatus status;
-  (info.si_code == CLD_EXITED ? status.code : status.signal) = info.si_status;
-  return status;
+// libc's waitid() leaves out what only the system call gives: the usage.
+int wait_id(const Fd& pidfd, siginfo_t& info, int options, rusage* usage) {
+  return static_cast<int>(::syscall(SYS_waitid, P_PIDFD, pidfd.get(), &info, options, usage));
+}
+
+// The kernel counts as the child's largest size also what it had in common with
+// us until its exec. Up to our own largest size the figure says nothing of it.
+std::uint64_t max_rss_bytes(const rusage& usage) {
+  rusage own{};
+  ::getrusage(RUSAGE_SELF, &own);
+  return usage.ru_maxrss <= own.ru_maxrss ? 0 : static_cast<std::uint64_t>(usage.ru_maxrss) * limits::kKiB;
+}
+
+ProcessEnd to_end(const siginfo_t& info, const rusage& usage) {
+  ProcessEnd end;
+  (info.si_code == CLD_EXITED ? end.exit.code : end.exit.signal) = info.si_status;
+  const auto microseconds = [](const timeval& time) {
+    return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
+  };
+  end.usage.cpu = microseconds(usage.ru_utime) + microseconds(usage.ru_stime);
+  end.usage.max_rss_bytes = max_rss_bytes(usage);
+  return end;
+}
+
+// Empty, unless the ruleset has a number that a pipe of the child takes.
+Result<Fd> lifted_ruleset(const ChildSpec& spec) {
+  if (spec.confinement == nullptr || spec.confinement->landlock_ruleset < 0) return Fd();
+  if (spec.confinement->landlock_ruleset > kResultFd) return Fd();
+  Fd lifted(::fcntl(spec.confinement->landlock_ruleset, F_DUPFD_CLOEXEC, kResultFd + 1));
+  if (!lifted) return Error::from_errno(ErrorCode::spawn_failed, "pass on the landlock ruleset");
+  return lifted;
+}
+
+int ruleset_of(const ChildSpec& spec, const Fd& lifted) {
+  if (lifted) return lifted.get();
+  return spec.confinement == nullptr ? -1 : spec.confinement->landlock_ruleset;
 }
 
 }  // namespace
 
-Result<ChildProcess> ChildProcess::launch(const ChildSpec& spec) {
+Result<std::unique_ptr<RunningProcess>> ChildProcess::launch(const ChildSpec& spec) {
   if (auto checked = check_strings(spec); !checked) return checked.error();
   if (auto checked = check_sigchld(); !checked) return checked.error();
-  auto pipes = Pipes::make();
+  auto pipes = Pipes::make(spec);
   if (!pipes) return pipes.error();
+  const auto lifted = lifted_ruleset(spec);
+  if (!lifted) return lifted.error();
 
   const std::vector<char*> argv = pointers_to(spec.argv);
   const std::vector<char*> environment = pointers_to(spec.environment);
@@ -188,43 +247,36 @@ Result<ChildProcess> ChildProcess::launch(const ChildSpec& spec) {
                       .argv = argv.data(),
                       .environment = environment.data(),
                       .working_folder = spec.working_folder.c_str(),
-                      .stdin_fd = pipes->in.read.get(),
-                      .stdout_fd = pipes->out.write.get(),
-                      .stderr_fd = pipes->err.write.get(),
-                      .parent = ::getpid()};
+                      .stdin_fd = pipes->childs.in.get(),
+                      .stdout_fd = pipes->childs.out.get(),
+                      .stderr_fd = pipes->childs.err.get(),
+                      .events_fd = pipes->childs.events.get(),
+                      .result_fd = pipes->childs.result.get(),
+                      .parent = ::getpid(),
+                      .guardian_fd = -1,
+                      .cgroup_procs_fd = -1,
+                      .confinement = spec.confinement,
+                      .landlock_ruleset = ruleset_of(spec, *lifted)};
   const Cloned cloned = clone_child(plan);
   if (cloned.pid < 0) {
     return Error::from_errno(ErrorCode::spawn_failed, "make a process for " + spec.program, cloned.error);
   }
-  ChildProcess child;
-  child.pid_ = cloned.pid;
-  child.pidfd_ = Fd(cloned.pidfd);
-  child.reaped_ = false;
+  std::unique_ptr<ChildProcess> child(new ChildProcess(cloned.pid, Fd(cloned.pidfd), spec.leash));
   // The handle reaps the failed child.
   if (plan.failed_step != AfterCloneStep::none) {
     return Error::from_errno(ErrorCode::spawn_failed, describe(plan.failed_step, spec), plan.error);
   }
-  child.stdin_ = std::move(pipes->in.write);
-  child.stdout_ = std::move(pipes->out.read);
-  child.stderr_ = std::move(pipes->err.read);
-  return child;
+  child->pipes_ = std::move(pipes->ours);
+  return std::unique_ptr<RunningProcess>(std::move(child));
 }
-
-ChildProcess::ChildProcess(ChildProcess&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)),
-      reaped_(std::exchange(other.reaped_, true)),
-      pidfd_(std::move(other.pidfd_)),
-      stdin_(std::move(other.stdin_)),
-      stdout_(std::move(other.stdout_)),
-      stderr_(std::move(other.stderr_)) {}
 
 ChildProcess::~ChildProcess() {
   if (reaped_) return;
-  signal_group(SIGKILL);
+  signal_tree(SIGKILL);
   wait(WEXITED);
 }
 
-void ChildProcess::signal_group(int signal) noexcept {
+void ChildProcess::signal_tree(int signal) noexcept {
   if (reaped_) return;
   const bool reached = ::kill(-pid_, signal) == 0;
   // The leader may have moved to another group and left this one to others, or
@@ -233,26 +285,25 @@ void ChildProcess::signal_group(int signal) noexcept {
   ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
 }
 
-bool ChildProcess::has_exited() noexcept { return reaped_ || wait(WEXITED | WNOWAIT | WNOHANG).has_value(); }
-
-std::optional<ExitStatus> ChildProcess::try_reap() noexcept {
-  if (reaped_ || !has_exited()) return std::nullopt;
-  signal_group(SIGKILL);
-  auto status = wait(WEXITED | WNOHANG);
+std::optional<ProcessEnd> ChildProcess::try_reap() noexcept {
+  if (reaped_ || !wait(WEXITED | WNOWAIT | WNOHANG)) return std::nullopt;
+  signal_tree(SIGKILL);
+  auto end = wait(WEXITED | WNOHANG);
   reaped_ = true;
-  return status;
+  return end;
 }
 
 // Nothing while the child runs (with WNOHANG only).
-std::optional<ExitStatus> ChildProcess::wait(int options) noexcept {
+std::optional<ProcessEnd> ChildProcess::wait(int options) noexcept {
   siginfo_t info{};
+  rusage usage{};
   int result = -1;
   do {
-    result = ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, options);
+    result = wait_id(pidfd_, info, options, &usage);
   } while (result != 0 && errno == EINTR);
   SK_CHECK(result == 0);  // Nobody else reaps our children.
   if (info.si_pid == 0) return std::nullopt;
-  return to_exit_status(info);
+  return to_end(info, usage);
 }
 
 }  // namespace skillscale

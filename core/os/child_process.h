@@ -1,12 +1,15 @@
 // Starting a program and owning everything that comes of it.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "os/confinement.h"
 #include "os/fd.h"
+#include "os/run_leash.h"
 #include "os/running_process.h"
 
 namespace skillscale {
@@ -17,50 +20,43 @@ struct ChildSpec {
   std::vector<std::string> argv;         // argv[0] included. Never passed to a shell.
   std::vector<std::string> environment;  // "NAME=value"; the whole environment of the child.
   std::string working_folder;            // Absolute path.
+  bool events = false;                   // A pipe on kEventsFd.
+  bool result = false;                   // A pipe on kResultFd.
+  // Borrowed: they outlive the process.
+  const Confinement* confinement = nullptr;  // nullptr: the program may do what the daemon may.
+  const RunLeash* leash = nullptr;           // nullptr: its process group is all that is killed.
 };
 
-// A running program: its pid, its pidfd and its process group, of which it is the leader.
+// A program that this process has started. It leads its own session and process group.
 //
-// Dropping the handle kills the group with SIGKILL and reaps the child, so no
-// early return or exception leaves a process behind. Stays on the thread that
-// launched it, which must outlive it (the child dies with that thread: PR_SET_PDEATHSIG).
-class ChildProcess {
+// The thread that launched it must outlive it: the child dies with that thread (PR_SET_PDEATHSIG).
+class ChildProcess final : public RunningProcess {
  public:
   // clone(CLONE_VM | CLONE_VFORK | CLONE_PIDFD) on a stack of its own: the
   // daemon's memory is never copied, and unlike clone3() it is there in every
-  // container. In the child (os/after_clone.h): own process group, default
-  // signal dispositions and empty mask, the three pipes as descriptors 0, 1 and
-  // 2, all others closed, then execve. When any of that fails the child reports
+  // container. In the child (os/after_clone.h): own session, the pipes as
+  // descriptors 0 to 4, all others closed, default signal dispositions and empty
+  // mask, the confinement, then execve. When any of that fails the child reports
   // its errno: Error spawn_failed says which step.
-  static Result<ChildProcess> launch(const ChildSpec& spec);
+  static Result<std::unique_ptr<RunningProcess>> launch(const ChildSpec& spec);
 
-  ChildProcess(ChildProcess&& other) noexcept;
-  ChildProcess& operator=(ChildProcess&&) = delete;
-  ~ChildProcess();
+  ~ChildProcess() override;
 
-  int pid() const noexcept { return pid_; }
-  int exit_fd() const noexcept { return pidfd_.get(); }  // Readable once the child has exited.
-  // Non-blocking, close-on-exec ends of the child's pipes; -1 once closed.
-  int stdin_fd() const noexcept { return stdin_.get(); }
-  int stdout_fd() const noexcept { return stdout_.get(); }
-  int stderr_fd() const noexcept { return stderr_.get(); }
-  void close_stdin() noexcept { stdin_.reset(); }
-  Fd take_stdout() noexcept { return std::move(stdout_); }
-  Fd take_stderr() noexcept { return std::move(stderr_); }
-
-  void signal_group(int signal) noexcept;  // Does nothing once reaped.
-  bool has_exited() noexcept;              // Looks without reaping (WNOWAIT).
-  // Kills what is left of the group, then reaps: in this order the group id
-  // cannot have been reused. Nothing while the child runs. Never blocks.
-  std::optional<ExitStatus> try_reap() noexcept;
+  int pid() const noexcept override { return pid_; }
+  int exit_fd() const noexcept override { return pidfd_.get(); }
+  ProcessPipes& pipes() noexcept override { return pipes_; }
+  void signal_tree(int signal) noexcept override;
+  std::optional<ProcessEnd> try_reap() noexcept override;
 
  private:
-  ChildProcess() = default;
-  std::optional<ExitStatus> wait(int options) noexcept;
+  ChildProcess(int pid, Fd pidfd, const RunLeash* leash) : pid_(pid), pidfd_(std::move(pidfd)), leash_(leash) {}
+  std::optional<ProcessEnd> wait(int options) noexcept;
 
-  int pid_ = -1;
-  bool reaped_ = true;  // Nothing to reap before launch.
-  Fd pidfd_, stdin_, stdout_, stderr_;
+  const int pid_;
+  const Fd pidfd_;
+  [[maybe_unused]] const RunLeash* const leash_;
+  bool reaped_ = false;
+  ProcessPipes pipes_;
 };
 
 }  // namespace skillscale

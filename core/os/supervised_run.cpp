@@ -59,15 +59,15 @@ class Capture {
 
   int fd() const noexcept { return fd_.get(); }
   bool at_end() const noexcept { return !fd_; }
-  std::size_t total_bytes() const noexcept { return total_bytes_; }
+  std::uint64_t total_bytes() const noexcept { return total_bytes_; }
 
-  // Takes what the pipe holds, at most one buffer of it.
-  void read_some() {
+  // Takes what the pipe holds, at most one buffer of it. Returns what is kept of that.
+  std::string_view read_some() {
     std::array<char, limits::kPipeReadBytes> buffer;
     const ssize_t got = ::read(fd_.get(), buffer.data(), buffer.size());
     if (got > 0) return keep({buffer.data(), static_cast<std::size_t>(got)});
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    fd_.reset();
+    if (got == 0 || (errno != EAGAIN && errno != EINTR)) fd_.reset();
+    return {};
   }
 
   CapturedOutput take_output() { return {std::move(bytes_), truncated_}; }
@@ -78,13 +78,15 @@ class Capture {
   }
 
  private:
-  void keep(std::string_view chunk) {
+  std::string_view keep(std::string_view chunk) {
     total_bytes_ += chunk.size();
-    const std::size_t room = bytes_max_ - bytes_.size();
+    const std::size_t kept_before = bytes_.size();
+    const std::size_t room = bytes_max_ - kept_before;
     bytes_.append(chunk.substr(0, room));
     truncated_ = truncated_ || chunk.size() > room;
     tail_.append(chunk.substr(chunk.size() - std::min(chunk.size(), tail_bytes_max_)));
     if (tail_.size() > 2 * tail_bytes_max_) trim_tail(tail_bytes_max_);
+    return std::string_view(bytes_).substr(kept_before);
   }
 
   void trim_tail(std::size_t bytes) {
@@ -96,8 +98,68 @@ class Capture {
   const std::size_t tail_bytes_max_;
   std::string bytes_;
   std::string tail_;
-  std::size_t total_bytes_ = 0;
+  std::uint64_t total_bytes_ = 0;
   bool truncated_ = false;
+};
+
+// The child's event pipe, line by line. What was read stays here while nobody has room for it.
+class EventLines {
+ public:
+  EventLines(Fd fd, std::size_t line_bytes_max) : fd_(std::move(fd)), line_bytes_max_(line_bytes_max) {}
+
+  int fd() const noexcept { return fd_.get(); }
+  bool at_end() const noexcept { return !fd_ && unread_.empty(); }
+  std::uint64_t dropped() const noexcept { return dropped_; }
+
+  void read_some() {
+    std::array<char, limits::kPipeReadBytes> buffer;
+    const ssize_t got = ::read(fd_.get(), buffer.data(), buffer.size());
+    if (got > 0) {
+      unread_.append(buffer.data(), static_cast<std::size_t>(got));
+    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+      fd_.reset();
+      if (!unread_.empty() || too_long_) unread_ += '\n';  // The last line needs no newline.
+    }
+  }
+
+  // Hands on whole lines as long as there is room.
+  void deliver(RunObserver* observer) {
+    std::size_t begin = 0;
+    while (observer == nullptr || observer->has_room()) {
+      const std::size_t end = unread_.find('\n', begin);
+      if (end == std::string::npos) break;
+      take({unread_.data() + begin, end - begin}, observer);
+      begin = end + 1;
+    }
+    unread_.erase(0, begin);
+    if (unread_.size() > line_bytes_max_ && unread_.find('\n') == std::string::npos) {
+      unread_.clear();
+      too_long_ = true;  // Its rest is to come.
+    }
+  }
+
+  // Nobody will have room any more.
+  void drop_rest() {
+    dropped_ += static_cast<std::uint64_t>(std::count(unread_.begin(), unread_.end(), '\n'));
+    unread_.clear();
+    fd_.reset();
+  }
+
+ private:
+  void take(std::string_view line, RunObserver* observer) {
+    if (too_long_ || line.size() > line_bytes_max_) {
+      too_long_ = false;
+      ++dropped_;
+    } else if (!line.empty() && observer != nullptr) {
+      observer->on_event_line(line);
+    }
+  }
+
+  Fd fd_;
+  const std::size_t line_bytes_max_;
+  std::string unread_;
+  bool too_long_ = false;
+  std::uint64_t dropped_ = 0;
 };
 
 // Milliseconds until `time`, rounded up so that poll never returns just before it.
@@ -110,24 +172,34 @@ int poll_timeout(std::optional<SteadyTime> time) {
 // The life of one run: running -> (stopping -> killed ->) draining -> over.
 class Supervision {
  public:
-  Supervision(ChildProcess child, std::string_view input, const RunLimits& limits, int cancel_fd)
-      : child_(std::move(child)),
+  Supervision(std::unique_ptr<RunningProcess> process, std::string_view input, const RunLimits& limits, int cancel_fd,
+              RunObserver* observer)
+      : process_(std::move(process)),
+        pipes_(process_->pipes()),
         input_(input),
         limits_(limits),
         cancel_fd_(cancel_fd),
+        observer_(observer),
         started_(steady_clock::now()),
-        out_(child_.take_stdout(), limits.stdout_bytes_max, 0),
-        err_(child_.take_stderr(), limits.stderr_bytes_max, limits::kStderrTailBytes),
+        out_(std::move(pipes_.out), limits.stdout_bytes_max, 0),
+        err_(std::move(pipes_.err), limits.stderr_bytes_max, limits::kStderrTailBytes),
+        result_(std::move(pipes_.result), limits.result_bytes_max, 0),
+        events_(std::move(pipes_.events), limits.event_line_bytes_max),
         alarm_(started_ + limits.timeout) {}
 
   RunOutcome run() {
-    if (input_.empty()) child_.close_stdin();
+    if (input_.empty()) pipes_.in.reset();
     while (!is_over()) step();
-    const auto status = child_.try_reap();
-    SK_CHECK(status);  // Draining begins with the exit.
-    outcome_.exit = *status;
+    take_rest();
+    const auto end = process_->try_reap();
+    SK_CHECK(end);  // Draining begins with the exit.
+    judge(*end);
+    outcome_.out_bytes_total = out_.total_bytes();
+    outcome_.err_bytes_total = err_.total_bytes();
+    outcome_.event_lines_dropped = events_.dropped();
     outcome_.out = out_.take_output();
     outcome_.err = err_.take_output();
+    outcome_.result = result_.take_output();
     outcome_.stderr_tail = err_.take_tail();
     return std::move(outcome_);
   }
@@ -136,45 +208,64 @@ class Supervision {
   enum class Phase { running, stopping, killed, draining, over };
 
   bool is_over() const {
-    return phase_ == Phase::over || (phase_ == Phase::draining && out_.at_end() && err_.at_end());
+    return phase_ == Phase::over ||
+           (phase_ == Phase::draining && out_.at_end() && err_.at_end() && result_.at_end() && events_.at_end());
   }
 
   void step() {
-    enum : std::size_t { kExit, kCancel, kStdin, kStdout, kStderr, kCount };
+    enum : std::size_t { kExit, kCancel, kStdin, kStdout, kStderr, kEvents, kResult, kRoom, kCount };
+    events_.deliver(observer_);
+    const bool room = observer_ == nullptr || observer_->has_room();
     std::array<pollfd, kCount> waits{};
-    waits[kExit] = {phase_ == Phase::draining ? -1 : child_.exit_fd(), POLLIN, 0};
+    waits[kExit] = {phase_ == Phase::draining ? -1 : process_->exit_fd(), POLLIN, 0};
     waits[kCancel] = {phase_ == Phase::running ? cancel_fd_ : -1, POLLIN, 0};
-    waits[kStdin] = {child_.stdin_fd(), POLLOUT, 0};
-    waits[kStdout] = {out_.fd(), POLLIN, 0};
-    waits[kStderr] = {err_.fd(), POLLIN, 0};
+    waits[kStdin] = {pipes_.in.get(), POLLOUT, 0};
+    waits[kStdout] = {room ? out_.fd() : -1, POLLIN, 0};
+    waits[kStderr] = {room ? err_.fd() : -1, POLLIN, 0};
+    waits[kEvents] = {room ? events_.fd() : -1, POLLIN, 0};
+    waits[kResult] = {result_.fd(), POLLIN, 0};
+    waits[kRoom] = {room ? -1 : observer_->room_fd(), POLLIN, 0};
+    if (is_over()) return;  // The last events have been taken.
     if (::poll(waits.data(), waits.size(), poll_timeout(alarm_)) < 0) {
       SK_CHECK(errno == EINTR);
       return;
     }
     if (waits[kStdin].revents != 0) write_some();
-    if (waits[kStdout].revents != 0) out_.read_some();
-    if (waits[kStderr].revents != 0) err_.read_some();
+    if (waits[kStdout].revents != 0) read_some(out_, OutputStream::out);
+    if (waits[kStderr].revents != 0) read_some(err_, OutputStream::err);
+    if (waits[kEvents].revents != 0) events_.read_some();
+    if (waits[kResult].revents != 0) result_.read_some();
     if (waits[kExit].revents != 0) on_exit();
     if (waits[kCancel].revents != 0) stop(RunOutcome::End::cancelled);
-    if (std::max(out_.total_bytes(), err_.total_bytes()) > limits_.flood_bytes_max) on_flood();
+    if (is_flooded()) kill_for(RunOutcome::End::flooded);
     if (alarm_ && steady_clock::now() >= *alarm_) on_alarm();
   }
 
   void write_some() {
-    const ssize_t written = ::write(child_.stdin_fd(), input_.data(), input_.size());
+    const ssize_t written = ::write(pipes_.in.get(), input_.data(), input_.size());
     if (written > 0) input_.remove_prefix(static_cast<std::size_t>(written));
     if (written < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (written < 0 && errno == EPIPE) sigpipe_.caused();
     // A child that does not want its input is no error.
-    if (written < 0 || input_.empty()) child_.close_stdin();
+    if (written < 0 || input_.empty()) pipes_.in.reset();
   }
 
-  // The group dies before the leader is reaped: until then its id cannot mean
+  void read_some(Capture& capture, OutputStream stream) {
+    const std::string_view kept = capture.read_some();
+    if (observer_ != nullptr && !kept.empty()) observer_->on_output(stream, kept);
+  }
+
+  bool is_flooded() const {
+    return std::max(out_.total_bytes(), err_.total_bytes()) > limits_.flood_bytes_max ||
+           result_.total_bytes() > limits_.result_bytes_max;
+  }
+
+  // The tree dies before the leader is reaped: until then its id cannot mean
   // somebody else. What it has written is still in the pipes.
   void on_exit() {
     outcome_.run_time = steady_clock::now() - started_;
-    child_.signal_group(SIGKILL);
-    child_.close_stdin();
+    process_->signal_tree(SIGKILL);
+    pipes_.in.reset();
     phase_ = Phase::draining;
     alarm_ = steady_clock::now() + limits_.drain_grace;
   }
@@ -194,9 +285,9 @@ class Supervision {
     }
   }
 
-  // An endless writer burns a core, so it gets no grace.
-  void on_flood() {
-    if (phase_ == Phase::running) outcome_.end = RunOutcome::End::flooded;
+  // An endless writer burns a core and a hog takes the machine's memory: no grace.
+  void kill_for(RunOutcome::End why) {
+    if (phase_ == Phase::running) outcome_.end = why;
     if (phase_ == Phase::running || phase_ == Phase::stopping) kill();
   }
 
@@ -205,25 +296,57 @@ class Supervision {
     outcome_.end = why;
     phase_ = Phase::stopping;
     alarm_ = steady_clock::now() + limits_.kill_grace;
-    child_.signal_group(SIGTERM);
-    child_.signal_group(SIGCONT);  // A stopped process could not obey.
+    process_->signal_tree(SIGTERM);
+    process_->signal_tree(SIGCONT);  // A stopped process could not obey.
   }
 
   // From here on only the exit ends the wait: nothing survives SIGKILL.
   void kill() {
     phase_ = Phase::killed;
     alarm_.reset();
-    child_.signal_group(SIGKILL);
+    process_->signal_tree(SIGKILL);
   }
 
+  // When the observer had no room to the end, the reply still gets what the pipes hold.
+  void take_rest() {
+    for (Capture* capture : {&out_, &err_}) {
+      for (int i = 0; i < kRestReadsMax && !capture->at_end(); ++i) {
+        const std::uint64_t before = capture->total_bytes();
+        capture->read_some();
+        if (capture->total_bytes() == before) break;
+      }
+    }
+    if (!events_.at_end()) {
+      events_.read_some();
+      events_.deliver(observer_);
+      events_.drop_rest();
+    }
+  }
+
+  void judge(const ProcessEnd& end) {
+    outcome_.exit = end.exit;
+    outcome_.usage = end.usage;
+    if (outcome_.end == RunOutcome::End::exited && end.exit.signal == SIGXCPU) {
+      outcome_.end = RunOutcome::End::timed_out;
+      outcome_.cpu_limit = true;
+    }
+  }
+
+  // Pipes hold one read by default, and at most 16 (pipe-max-size).
+  static constexpr int kRestReadsMax = 16;
+
   SigpipeHeld sigpipe_;
-  ChildProcess child_;
+  const std::unique_ptr<RunningProcess> process_;
+  ProcessPipes& pipes_;
   std::string_view input_;
-  const RunLimits limits_;
+  const RunLimits& limits_;
   const int cancel_fd_;
+  RunObserver* const observer_;
   const SteadyTime started_;
   Capture out_;
   Capture err_;
+  Capture result_;
+  EventLines events_;
   Phase phase_ = Phase::running;
   std::optional<SteadyTime> alarm_;  // When the phase ends by itself.
   RunOutcome outcome_;
@@ -231,14 +354,19 @@ class Supervision {
 
 }  // namespace
 
-Result<RunOutcome> run_supervised(const ChildSpec& spec, std::string_view input, const RunLimits& limits,
-                                  int cancel_fd) {
+Result<RunOutcome> run_supervised(std::unique_ptr<RunningProcess> process, std::string_view input,
+                                  const RunLimits& limits, int cancel_fd, RunObserver* observer) {
+  return Supervision(std::move(process), input, limits, cancel_fd, observer).run();
+}
+
+Result<RunOutcome> run_supervised(const ChildSpec& spec, std::string_view input, const RunLimits& limits, int cancel_fd,
+                                  RunObserver* observer) {
   const SteadyTime before = steady_clock::now();
-  auto child = ChildProcess::launch(spec);
-  if (!child) return child.error();
+  auto process = ChildProcess::launch(spec);
+  if (!process) return std::move(process).error();
   const std::chrono::nanoseconds spawn_time = steady_clock::now() - before;
-  RunOutcome outcome = Supervision(*std::move(child), input, limits, cancel_fd).run();
-  outcome.spawn_time = spawn_time;
+  auto outcome = run_supervised(*std::move(process), input, limits, cancel_fd, observer);
+  if (outcome) outcome->spawn_time = spawn_time;
   return outcome;
 }
 

@@ -189,7 +189,7 @@ int print_signals(const Arguments&) {
 }
 
 int print_group(const Arguments&) {
-  say(::getpgrp() == ::getpid() ? "leader\n" : "member\n");
+  say(::getpgrp() != ::getpid() ? "member\n" : ::getsid(0) == ::getpid() ? "leader of its session\n" : "leader\n");
   return 0;
 }
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <optional>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -26,21 +26,20 @@ using testing::read_line;
 std::string output_of(const ChildSpec& spec) {
   auto child = ChildProcess::launch(spec);
   if (!child) return child.error().detail;
-  child->close_stdin();
-  const Fd out = child->take_stdout();
+  (*child)->pipes().in.reset();
+  const Fd out = std::move((*child)->pipes().out);
   std::string text;
   for (std::string line = read_line(out); !line.empty(); line = read_line(out)) text += line;
-  if (!becomes_readable(child->exit_fd())) return "does not end";
-  if (!child->try_reap()) return "cannot be reaped";
+  if (!becomes_readable((*child)->exit_fd())) return "does not end";
+  if (!(*child)->try_reap()) return "cannot be reaped";
   return text;
 }
 
 ExitStatus end_of(ChildSpec spec) {
   auto child = ChildProcess::launch(spec);
   EXPECT_TRUE(child) << child.error();
-  EXPECT_TRUE(becomes_readable(child->exit_fd()));
-  EXPECT_TRUE(child->has_exited());
-  return child->try_reap().value();
+  EXPECT_TRUE(becomes_readable((*child)->exit_fd()));
+  return (*child)->try_reap().value().exit;
 }
 
 TEST(ChildProcessTest, ArgumentsArriveAsGiven) {
@@ -66,7 +65,9 @@ TEST(ChildProcessTest, TheWorkingFolderIsAsGiven) {
   EXPECT_EQ(output_of(spec), "/usr/bin\n");
 }
 
-TEST(ChildProcessTest, TheChildLeadsItsOwnGroup) { EXPECT_EQ(output_of(puppet({"print-group"})), "leader\n"); }
+TEST(ChildProcessTest, TheChildLeadsItsOwnSession) {
+  EXPECT_EQ(output_of(puppet({"print-group"})), "leader of its session\n");
+}
 
 TEST(ChildProcessTest, SignalsAreReset) {
   sigset_t blocked, before;
@@ -104,17 +105,16 @@ TEST(ChildProcessTest, ExitCodesAndSignalsAreToldApart) {
 TEST(ChildProcessTest, ARunningChildIsNotReaped) {
   auto child = ChildProcess::launch(puppet({"never-read"}));
   ASSERT_TRUE(child) << child.error();
-  EXPECT_FALSE(child->has_exited());
-  EXPECT_EQ(child->try_reap(), std::nullopt);
+  EXPECT_FALSE((*child)->try_reap());
 }
 
 TEST(ChildProcessTest, ReapingTwiceAndSignallingAfterwardsDoNothing) {
   auto child = ChildProcess::launch(puppet({"exit", "3"}));
   ASSERT_TRUE(child) << child.error();
-  ASSERT_TRUE(becomes_readable(child->exit_fd()));
-  EXPECT_EQ(child->try_reap()->code, 3);
-  EXPECT_EQ(child->try_reap(), std::nullopt);
-  child->signal_group(SIGKILL);
+  ASSERT_TRUE(becomes_readable((*child)->exit_fd()));
+  EXPECT_EQ((*child)->try_reap()->exit.code, 3);
+  EXPECT_FALSE((*child)->try_reap());
+  (*child)->signal_tree(SIGKILL);
   EXPECT_TRUE(has_no_children());
 }
 
@@ -123,7 +123,7 @@ TEST(ChildProcessTest, DroppingTheHandleKillsGrandchildren) {
   {
     auto child = ChildProcess::launch(puppet({"keep-grandchild"}));
     ASSERT_TRUE(child) << child.error();
-    out = child->take_stdout();
+    out = std::move((*child)->pipes().out);
     ASSERT_EQ(read_line(out), "ready\n");
   }
   EXPECT_TRUE(reaches_eof(out));
@@ -133,33 +133,32 @@ TEST(ChildProcessTest, DroppingTheHandleKillsGrandchildren) {
 TEST(ChildProcessTest, ReapingKillsWhatTheLeaderLeft) {
   auto child = ChildProcess::launch(puppet({"leave-grandchild"}));
   ASSERT_TRUE(child) << child.error();
-  const Fd out = child->take_stdout();
-  ASSERT_TRUE(becomes_readable(child->exit_fd()));
-  EXPECT_EQ(child->try_reap()->code, 0);
+  const Fd out = std::move((*child)->pipes().out);
+  ASSERT_TRUE(becomes_readable((*child)->exit_fd()));
+  EXPECT_EQ((*child)->try_reap()->exit.code, 0);
   EXPECT_TRUE(reaches_eof(out));
 }
 
-TEST(ChildProcessTest, MovingTheHandleDoesNotEndTheChild) {
+TEST(ChildProcessTest, ASignalReachesTheProgram) {
   auto child = ChildProcess::launch(puppet({"obey-sigterm"}));
   ASSERT_TRUE(child) << child.error();
-  ChildProcess moved(std::move(*child));
-  const Fd out = moved.take_stdout();
+  const Fd out = std::move((*child)->pipes().out);
   ASSERT_EQ(read_line(out), "ready\n");
-  moved.signal_group(SIGTERM);
-  ASSERT_TRUE(becomes_readable(moved.exit_fd()));
-  EXPECT_EQ(moved.try_reap()->code, 7);
+  (*child)->signal_tree(SIGTERM);
+  ASSERT_TRUE(becomes_readable((*child)->exit_fd()));
+  EXPECT_EQ((*child)->try_reap()->exit.code, 7);
 }
 
 // The wire: a daemon that is killed with SIGKILL leaves no child behind.
 TEST(ChildProcessTest, TheChildDiesWithTheThreadThatLaunchedIt) {
-  std::optional<ChildProcess> child;
+  std::unique_ptr<RunningProcess> child;
   std::thread([&child] {
     auto launched = ChildProcess::launch(puppet({"ignore-sigterm"}));
-    if (launched) child.emplace(*std::move(launched));
+    if (launched) child = *std::move(launched);
   }).join();
   ASSERT_TRUE(child);
   ASSERT_TRUE(becomes_readable(child->exit_fd()));
-  EXPECT_EQ(child->try_reap()->signal, SIGKILL);
+  EXPECT_EQ(child->try_reap()->exit.signal, SIGKILL);
 }
 
 TEST(ChildProcessTest, AMissingProgramIsSpawnFailed) {

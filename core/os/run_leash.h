@@ -1,0 +1,29 @@
+// What holds the processes of a run together, so that they can be killed as a whole.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace skillscale {
+
+class Guardian;
+class RunCgroup;
+
+// The rungs of the ladder, best first (os/kill_strategy.h). On every one of them
+// the process group is killed as well.
+enum class KillStrategy : std::uint8_t {
+  cgroup,  // cgroup.kill of a leaf of its own: nothing can leave it.
+  pinned,  // A seccomp filter lets setsid(2) and setpgid(2) succeed without effect: nothing leaves the group.
+  shim,    // A subreaper of its own that kills every descendant (os/run_shim.h).
+  group,   // The process group alone: what makes its own session survives.
+};
+
+// Borrowed by the process that is started with it, which it outlives. Belongs to one thread.
+struct RunLeash {
+  KillStrategy strategy = KillStrategy::group;
+  Guardian* guardian = nullptr;  // Kills the tree when the daemon cannot (SIGKILL); nullptr: nobody.
+  RunCgroup* cgroup = nullptr;   // With KillStrategy::cgroup: a leaf that holds this run alone.
+  std::string shim;              // With KillStrategy::shim: path of the program skillscale_run_shim.
+};
+
+}  // namespace skillscale
