@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <optional>
-#include <set>
 #include <utility>
 
 #include "base/limits.h"
@@ -30,7 +28,7 @@ class FileWalk {
     const fs::path place = folder_ / below;
     std::error_code error;
     const fs::path real = fs::canonical(place, error);
-    if (error || !is_inside(real, boundary_) || !visited_.insert(real.native()).second) return {};
+    if (error || !is_inside(real, boundary_)) return {};
     if (depth > limits::kSkillFileDepthMax)
       return too_large("folders in " + in_quotes(below) + " are nested too deeply");
 
@@ -43,10 +41,12 @@ class FileWalk {
       names.push_back(entry->path().filename().string());
     }
     if (error) return Error{ErrorCode::io_error, "cannot read " + in_quotes(below) + ": " + error.message()};
+    around_.push_back(real);
     for (const std::string& name : names) {
       if (is_left_out(name)) continue;
       if (auto visited = visit_entry(below.empty() ? name : below + '/' + name, depth); !visited) return visited;
     }
+    around_.pop_back();
     return {};
   }
 
@@ -63,7 +63,8 @@ class FileWalk {
     std::error_code error;
     if (fs::is_symlink(fs::symlink_status(place, error))) {
       const fs::path target = fs::canonical(place, error);
-      if (error || !is_inside(target, boundary_)) {
+      const bool is_loop = std::find(around_.begin(), around_.end(), target) != around_.end();
+      if (error || is_loop || !is_inside(target, boundary_)) {
         files_.push_back({path, 0, false, fs::read_symlink(place, error).string()});
         return {};
       }
@@ -79,7 +80,7 @@ class FileWalk {
 
   const fs::path& folder_;
   const fs::path& boundary_;
-  std::set<std::string> visited_;
+  std::vector<fs::path> around_;  // The folders that are being visited.
   std::vector<SkillFile> files_;
   std::size_t entries_ = 0;
 };
@@ -123,23 +124,44 @@ Result<std::vector<SkillFile>> list_skill_files(const fs::path& folder, const fs
   return walk.take();
 }
 
-Result<std::string> digest_of_skill(const fs::path& folder) {
+Result<std::vector<HashedFile>> hash_skill_files(const fs::path& folder) {
   auto files = list_skill_files(folder, folder);
   if (!files) return std::move(files).error();
-  Sha256 sum;
+  std::vector<HashedFile> hashed;
+  hashed.reserve(files->size());
   std::uint64_t bytes_left = limits::kSkillFilesBytesMax;
-  for (const SkillFile& file : *files) {
+  for (SkillFile& file : *files) {
     if (!file.link_outside.empty()) {
-      sum.add("l 0 " + sha256_of(file.link_outside) + ' ' + file.path + '\0');
+      std::string sum = sha256_of(file.link_outside);
+      hashed.push_back({std::move(file), std::move(sum)});
       continue;
     }
-    const auto content = hash_file(folder / file.path, bytes_left);
-    if (!content) return content.error();
-    bytes_left -= content.value().bytes;
-    sum.add((file.executable ? "x " : "- ") + std::to_string(content.value().bytes) + ' ' + content.value().sha256 +
-            ' ' + file.path + '\0');
+    auto content = hash_file(folder / file.path, bytes_left);
+    if (!content) return std::move(content).error();
+    bytes_left -= content->bytes;
+    file.bytes = content->bytes;
+    hashed.push_back({std::move(file), std::move(content->sha256)});
+  }
+  return hashed;
+}
+
+std::string digest_of(const std::vector<HashedFile>& files) {
+  Sha256 sum;
+  for (const HashedFile& hashed : files) {
+    const SkillFile& file = hashed.file;
+    const char kind = !file.link_outside.empty() ? 'l' : file.executable ? 'x' : '-';
+    std::string line(1, kind);
+    line += ' ' + std::to_string(file.bytes) + ' ' + hashed.sha256 + ' ' + file.path;
+    line.push_back('\0');
+    sum.add(line);
   }
   return "sha256:" + sum.finish();
+}
+
+Result<std::string> digest_of_skill(const fs::path& folder) {
+  const auto files = hash_skill_files(folder);
+  if (!files) return files.error();
+  return digest_of(files.value());
 }
 
 }  // namespace skillscale

@@ -19,15 +19,24 @@ struct SkillFile {
 
 // The files below `folder`/`below` (empty: all), sorted by path. Hidden files and folders,
 // __pycache__ and what is neither file, folder nor link are left out. A link is
-// followed when its target is inside `boundary`; folders are visited once.
+// followed when its target is inside `boundary` and not a folder that holds the link.
 // `folder` and `boundary` are absolute, without links. Error too_large past kSkillFilesMax or
 // kSkillFileDepthMax, io_error when a folder cannot be read. A missing `below` has no files.
 Result<std::vector<SkillFile>> list_skill_files(const std::filesystem::path& folder,
                                                 const std::filesystem::path& boundary, const std::string& below = {});
 
+struct HashedFile {
+  SkillFile file;  // `bytes` as they were read.
+  std::string sha256;
+};
+
+// Reads the files of a skill. Links out of the folder are not followed; the sum is that of
+// where they lead. Error too_large past kSkillFilesMax or kSkillFilesBytesMax.
+Result<std::vector<HashedFile>> hash_skill_files(const std::filesystem::path& folder);
+
 // "sha256:<hex>" over the paths, execute permissions, sizes and contents of the skill's
-// files (docs/writing-skills.md has the exact rule). Links out of the folder are not followed;
-// where they lead counts. Error too_large past kSkillFilesMax or kSkillFilesBytesMax.
+// files (docs/writing-skills.md has the exact rule). `files` are sorted by path.
+std::string digest_of(const std::vector<HashedFile>& files);
 Result<std::string> digest_of_skill(const std::filesystem::path& folder);
 
 }  // namespace skillscale

@@ -32,8 +32,13 @@ bool leads_out(const fs::path& file, const fs::path& root) {
 class AdapterChoice {
  public:
   AdapterChoice(Skill& skill, const SkillFolder& folder, const fs::path& root, const Interpreters& interpreters,
-                Problems& problems)
-      : skill_(skill), folder_(folder), root_(root), interpreters_(interpreters), problems_(problems) {}
+                Strictness strictness, Problems& problems)
+      : skill_(skill),
+        folder_(folder),
+        root_(root),
+        interpreters_(interpreters),
+        strictness_(strictness),
+        problems_(problems) {}
 
   // The first that fits, of: intent, function, argv, instructions.
   void choose(const Manifest& manifest, FunctionEntry::Dialect dialect, const std::string& entry_file) {
@@ -73,7 +78,8 @@ class AdapterChoice {
     for (const Script& script : skill_.scripts) {
       const bool is_entry =
           std::find(std::begin(kEntryScripts), std::end(kEntryScripts), script.path) != std::end(kEntryScripts);
-      if (!script.run && !is_entry) problem(script.path, 1, Severity::warning, "cannot be run: " + script.not_runnable);
+      const Severity severity = strictness_ == Strictness::strict ? Severity::error : Severity::warning;
+      if (!script.run && !is_entry) problem(script.path, 1, severity, "cannot be run: " + script.not_runnable);
     }
   }
 
@@ -133,6 +139,7 @@ class AdapterChoice {
   const SkillFolder& folder_;
   const fs::path& root_;
   const Interpreters& interpreters_;
+  const Strictness strictness_;
   Problems& problems_;
 };
 
@@ -274,7 +281,7 @@ LoadedSkill load_skill(const SkillFolder& folder, const fs::path& root, const In
   if (!manifest) return loaded;
 
   Skill skill = skill_from(*manifest, folder.real);
-  AdapterChoice(skill, folder, root, interpreters, loaded.problems)
+  AdapterChoice(skill, folder, root, interpreters, strictness, loaded.problems)
       .choose(*manifest, reader.dialect(), reader.entry_file());
   if (skill.instructions_only() && skill.scripts.empty() && skill.body.empty()) {
     report(loaded.problems, {folder.shown / folder.description, 0, Severity::warning,

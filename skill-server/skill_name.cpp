@@ -52,16 +52,22 @@ bool is_letter_or_digit(utf8proc_int32_t point) {
   }
 }
 
-}  // namespace
+constexpr auto kNfkc = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
 
-std::string normalized_name(std::string_view text) {
-  utf8proc_uint8_t* mapped = nullptr;
-  const utf8proc_ssize_t length =
-      utf8proc_map(bytes_of(text), static_cast<utf8proc_ssize_t>(text.size()), &mapped,
-                   static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT));
-  const std::unique_ptr<utf8proc_uint8_t, FreeMalloced> owned(mapped);
+std::string mapped(std::string_view text, utf8proc_option_t how) {
+  utf8proc_uint8_t* bytes = nullptr;
+  const utf8proc_ssize_t length = utf8proc_map(bytes_of(text), static_cast<utf8proc_ssize_t>(text.size()), &bytes, how);
+  const std::unique_ptr<utf8proc_uint8_t, FreeMalloced> owned(bytes);
   if (length < 0) return std::string(text);
   return {reinterpret_cast<const char*>(owned.get()), static_cast<std::size_t>(length)};
+}
+
+}  // namespace
+
+std::string normalized_name(std::string_view text) { return mapped(text, kNfkc); }
+
+std::string folded_name(std::string_view text) {
+  return mapped(text, static_cast<utf8proc_option_t>(kNfkc | UTF8PROC_CASEFOLD));
 }
 
 std::string fault_in_name(std::string_view name) {

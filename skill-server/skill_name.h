@@ -11,6 +11,9 @@ namespace skillscale {
 // not UTF-8 come back unchanged.
 std::string normalized_name(std::string_view text);
 
+// The same with capitals made small, for telling names apart as cautious file systems do.
+std::string folded_name(std::string_view text);
+
 // What the specification has against `name`, which is in normal form; empty: nothing.
 std::string fault_in_name(std::string_view name);
 

@@ -1,7 +1,11 @@
 // Looking after the skills of a folder: `skillscale skills`, and `skills` of the shell.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <string>
+
+#include "base/result.h"
+#include "skill-server/interpreter.h"
 
 namespace skillscale::cli {
 
@@ -10,5 +14,12 @@ std::string default_skills_folder();
 
 // Prints the skills of the folder; problems go to standard error. The exit status.
 int list_skills(const std::string& folder, bool json);
+
+// Those in PATH.
+Result<Interpreters> installed_interpreters();
+
+// Parts of `skillscale skills`.
+void add_skills_new(CLI::App& skills, int& status);
+void add_skills_bundles(CLI::App& skills, int& status);
 
 }  // namespace skillscale::cli

@@ -1,4 +1,4 @@
-// skillscale skills list|show|validate
+// skillscale skills list|show|validate, and the other commands of `skills`
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -10,7 +10,9 @@
 #include "commands.h"
 #include "console.h"
 #include "skill-server/catalogue.h"
+#include "skill-server/python_imports.h"
 #include "skill-server/validate.h"
+#include "skill_details.h"
 #include "skills.h"
 #include "table.h"
 
@@ -37,10 +39,8 @@ struct SkillsOptions {
   bool json = false;
 };
 
-Result<Interpreters> interpreters() { return Interpreters::create({}, environment("PATH").value_or("/usr/bin:/bin")); }
-
 Result<ScanResult> scan(const std::string& folder) {
-  auto found = interpreters();
+  auto found = installed_interpreters();
   if (!found) return found.error();
   return Catalogue::scan(folder, *found);
 }
@@ -48,25 +48,6 @@ Result<ScanResult> scan(const std::string& folder) {
 int usage_error(const Error& error) {
   write_error(error.detail);
   return agent::kExitUsage;
-}
-
-// What happens when the skill is asked to run.
-std::string runs_text(const Skill& skill) {
-  if (skill.instructions_only()) return "instructions";
-  if (!skill.run) return "cannot run: " + skill.not_runnable;
-  std::string text;
-  for (const std::string& word : skill.run->argv) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
-
-Json to_json(const Skill& skill) {
-  Json json{{"name", skill.name},         {"description", skill.description}, {"version", skill.version},
-            {"tags", skill.tags},         {"license", skill.license},         {"compatibility", skill.compatibility},
-            {"metadata", skill.metadata}, {"folder", skill.folder.string()},  {"idempotent", skill.idempotent}};
-  json["run"] = skill.run ? Json(skill.run->argv) : Json(nullptr);
-  json["not_runnable"] = skill.not_runnable;
-  json["timeout_ms"] = skill.timeout ? Json(skill.timeout->count()) : Json(nullptr);
-  return json;
 }
 
 Json to_json(const Problems& problems) {
@@ -89,30 +70,6 @@ void note_problems(const Problems& problems) {
   for (const Problem& problem : problems) write_note(to_text(problem));
 }
 
-void add_line(std::string& text, const char* name, const std::string& value) {
-  constexpr std::size_t kNameWidth = 15;
-  if (value.empty()) return;
-  text += name;
-  text += std::string(kNameWidth - std::string_view(name).size(), ' ') + value + "\n";
-}
-
-std::string details_text(const Skill& skill) {
-  std::string tags;
-  for (const std::string& tag : skill.tags) tags += (tags.empty() ? "" : ", ") + tag;
-  std::string text;
-  add_line(text, "name", skill.name);
-  add_line(text, "version", skill.version);
-  add_line(text, "description", skill.description);
-  add_line(text, "tags", tags);
-  add_line(text, "license", skill.license);
-  add_line(text, "compatibility", skill.compatibility);
-  add_line(text, "folder", skill.folder.string());
-  add_line(text, "runs", runs_text(skill));
-  add_line(text, "idempotent", skill.idempotent ? "yes: it may run again if its server dies" : "no");
-  if (skill.timeout) add_line(text, "timeout", std::to_string(skill.timeout->count()) + " ms");
-  return text + "\n" + skill.body;
-}
-
 int show_skill(const SkillsOptions& options) {
   auto scanned = scan(options.folder);
   if (!scanned) return usage_error(scanned.error());
@@ -122,18 +79,19 @@ int show_skill(const SkillsOptions& options) {
     note_problems(scanned->problems);
     return agent::kExitSkillFailed;
   }
+  const auto missing = missing_modules(*skill);
+  if (!missing) write_note(missing.error().detail);
+  const MissingModules modules = missing ? missing.value() : MissingModules();
   if (options.json) {
-    Json json = to_json(*skill);
-    json["body"] = skill->body;
-    write_json(json);
+    write_json(details_json(*skill, modules));
   } else {
-    write_for_reader(details_text(*skill));
+    write_for_reader(details_text(*skill, modules));
   }
   return agent::kExitSuccess;
 }
 
 int validate_folder(const SkillsOptions& options) {
-  auto found = interpreters();
+  auto found = installed_interpreters();
   if (!found) return usage_error(found.error());
   const auto validation = validate_skills(options.folder, *found);
   if (!validation) return usage_error(validation.error());
@@ -161,6 +119,10 @@ void add_folder_options(CLI::App& command, SkillsOptions& options) {
 
 }  // namespace
 
+Result<Interpreters> installed_interpreters() {
+  return Interpreters::create({}, environment("PATH").value_or("/usr/bin:/bin"));
+}
+
 std::string default_skills_folder() { return environment("SKILLSCALE_SKILLS_DIR").value_or("skills"); }
 
 int list_skills(const std::string& folder, bool json) {
@@ -174,7 +136,8 @@ int list_skills(const std::string& folder, bool json) {
   }
   std::vector<std::vector<std::string>> rows = {{"NAME", "VERSION", "RUNS", "DESCRIPTION"}};
   for (const SkillPtr& skill : scanned->catalogue.all()) {
-    const char* runs = skill->run ? "yes" : skill->instructions_only() ? "instructions" : "no";
+    const bool runs_something = skill->run || skill->function || skill->adapter == Adapter::argv;
+    const char* runs = !skill->not_runnable.empty() ? "no" : runs_something ? "yes" : "instructions";
     rows.push_back({skill->name, skill->version, runs, skill->description});
   }
   const bool any = rows.size() > 1;
@@ -184,7 +147,7 @@ int list_skills(const std::string& folder, bool json) {
 }
 
 void add_skills(CLI::App& app, int& status) {
-  auto* skills = app.add_subcommand("skills", "List, show and validate the skills of a folder");
+  auto* skills = app.add_subcommand("skills", "Look after skills: list, show, validate, make, pack and unpack them");
   skills->require_subcommand(1);
   skills->footer(kFooter);
 
@@ -203,6 +166,9 @@ void add_skills(CLI::App& app, int& status) {
       skills->add_subcommand("validate", "Check one skill, or all below a folder, against the specification");
   add_folder_options(*validate, *options);
   validate->callback([options, &status] { status = validate_folder(*options); });
+
+  add_skills_new(*skills, status);
+  add_skills_bundles(*skills, status);
 }
 
 }  // namespace skillscale::cli

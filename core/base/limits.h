@@ -251,6 +251,21 @@ inline constexpr std::int64_t kSkillFolderMbMax = 1024 * 1024;
 inline constexpr std::int64_t kSkillCpuSecondsMax = 7 * 24 * 3600;
 inline constexpr std::int64_t kSkillOutputBytesMax = 1024 * kMiB;
 inline constexpr std::int64_t kSkillProcessesMax = 100000;
+// Bundles of skills (`skills pack`, `skills unpack`). A file of more than this is data that
+// does not belong into a skill.
+inline constexpr std::uint64_t kBundleFileBytesMax = 64 * kMiB;
+inline constexpr std::uint64_t kBundleBytesMax = 256 * kMiB;      // The archive itself.
+inline constexpr std::size_t kBundleManifestBytesMax = 4 * kMiB;  // 10,000 files with long names.
+inline constexpr std::size_t kBundlePathBytesMax = 1024;
+// What unpacks to more than this many times the archive's size is a bomb; up to the allowance
+// it may be, since a few repeated lines compress better than that.
+inline constexpr std::uint64_t kBundleRatioMax = 200;
+inline constexpr std::uint64_t kBundleRatioAllowance = 16 * kMiB;
+// Modules that one look at a skill's imports asks the interpreter about, and how long that may take.
+inline constexpr std::size_t kImportsMax = 500;
+inline constexpr std::chrono::milliseconds kImportCheckTimeout = 20s;
+// Scripts that a SKILL.md may mention and validation looks for.
+inline constexpr std::size_t kMentionsMax = 200;
 // The kernel looks at no more of a `#!` line (BINPRM_BUF_SIZE).
 inline constexpr std::size_t kShebangBytesMax = 256;
 // What an error text lists; all of them are in `skillscale skills list`.

@@ -62,6 +62,68 @@ TEST(ValidateTest, AMissingInterpreterIsAnError) {
   EXPECT_FALSE(validate(tree.root()).passed());
 }
 
+TEST(ValidateTest, AMissingInterpreterOfAnyScriptIsAnError) {
+  const SkillTree tree;
+  tree.add_skill("exotic");
+  tree.write("exotic/scripts/other.py", "#!/no/such/interpreter\n");
+  EXPECT_FALSE(validate(tree.root()).passed());
+}
+
+TEST(ValidateTest, AnEntrypointThatIsNotThereIsAnError) {
+  const SkillTree tree;
+  tree.write("a/SKILL.md", "---\nname: a\ndescription: d\nmetadata:\n  entrypoint: scripts/main.py\n---\nDo it.\n");
+  const Validation validation = validate(tree.root());
+  EXPECT_FALSE(validation.passed());
+  ASSERT_THAT(validation.problems, SizeIs(1));
+  EXPECT_THAT(validation.problems[0].message, HasSubstr("\"scripts/main.py\" is not there"));
+}
+
+TEST(ValidateTest, ScriptsThatTheTextMentionsAreLookedFor) {
+  const SkillTree tree;
+  tree.write(
+      "a/SKILL.md",
+      "---\nname: a\ndescription: d\n---\nRun `scripts/there.py`, [this](./scripts/gone.sh) or scripts/also-gone.py.\n"
+      "Not scripts/, scripts/data.csv or other/scripts/x.py.\n");
+  tree.write("a/scripts/there.py", "print()\n");
+  const Validation validation = validate(tree.root());
+  EXPECT_TRUE(validation.passed());
+  ASSERT_THAT(validation.problems, SizeIs(2));
+  EXPECT_THAT(validation.problems[0].message, HasSubstr("scripts/also-gone.py, which is not there"));
+  EXPECT_THAT(validation.problems[1].message, HasSubstr("scripts/gone.sh, which is not there"));
+}
+
+TEST(ValidateTest, ModulesThatThisMachineLacksAreAWarning) {
+  const SkillTree tree;
+  tree.add_skill("a");
+  tree.write("a/scripts/run.py", "import no_such_module\n");
+  const Validation validation = validate(tree.root());
+  EXPECT_TRUE(validation.passed());
+  ASSERT_THAT(validation.problems, SizeIs(1));
+  EXPECT_THAT(validation.problems[0].message, HasSubstr("has not: no_such_module"));
+}
+
+TEST(ValidateTest, TheFieldsOfOtherDialectsAreErrors) {
+  const SkillTree tree;
+  tree.write("a/SKILL.md",
+             "---\nname: a\ndescription: d\nentrypoint: scripts/main.py\nallow_network: true\n---\nDo it.\n");
+  tree.write("a/scripts/main.py", "def run(x): return x\n");
+  const Validation validation = validate(tree.root());
+  EXPECT_FALSE(validation.passed());
+  ASSERT_THAT(validation.problems, SizeIs(2));
+  EXPECT_THAT(validation.problems[0].message, HasSubstr("\"entrypoint\" belongs under \"metadata\""));
+  EXPECT_THAT(validation.problems[1].message, HasSubstr("belongs under \"metadata\" as \"allow-network\""));
+}
+
+TEST(ValidateTest, TheReferenceValidatorsRulesForNamesOfOtherScripts) {
+  const SkillTree tree;
+  tree.add_skill("техника");
+  // The folder's name is decomposed, the skill's is not: the same name.
+  tree.write("e\xcc\x81tude/SKILL.md", "---\nname: \xc3\xa9tude\ndescription: d\n---\nDo it.\n");
+  EXPECT_THAT(validate(tree.root()).problems, IsEmpty());
+  tree.write("Навык/SKILL.md", "---\nname: Навык\ndescription: d\n---\nDo it.\n");
+  EXPECT_FALSE(validate(tree / "Навык").passed());
+}
+
 TEST(ValidateTest, TwoSkillsWithOneNameAreAnError) {
   const SkillTree tree;
   tree.add_skill("a/same");
