@@ -221,6 +221,38 @@ inline constexpr std::size_t kStrictScratchBytesMax = 64 * kMiB;
 // Starting one bubblewrap to see whether it works takes some milliseconds.
 inline constexpr std::chrono::milliseconds kSandboxProbeTimeout = 10s;
 
+// --- Python that waits (zygotes and workers) --------------------------------------
+
+// Importing what an operator preloads; cold disks and heavy modules take seconds.
+inline constexpr std::chrono::milliseconds kZygoteStartTimeMax = 20s;
+// One fork or reap: milliseconds, unless the machine is in trouble. Then runs start cold.
+inline constexpr std::chrono::milliseconds kZygoteAnswerTimeMax = 5s;
+// After a failed start, doubled each time.
+inline constexpr std::chrono::milliseconds kZygoteRetry = 1s;
+inline constexpr std::chrono::milliseconds kZygoteRetryMax = 5min;
+// What a leak in a preloaded module may pile up before the interpreter is replaced.
+inline constexpr std::size_t kZygoteRunsMax = 10000;
+inline constexpr std::size_t kZygoteRssBytesMax = 256 * kMiB;
+inline constexpr std::chrono::milliseconds kZygoteAgeMax = 1h;
+// Memory is looked at once in so many runs.
+inline constexpr std::size_t kZygoteRssCheckRuns = 64;
+// An answer has 21 bytes; the greeting lists modules that are missing.
+inline constexpr std::size_t kZygoteAnswerBytesMax = 2 * kKiB;
+// Five pipes, the report, what to run, guardian, control group and Landlock ruleset.
+inline constexpr std::size_t kZygoteDescriptorsMax = 10;
+// A step that failed, with the longest path there is.
+inline constexpr std::size_t kZygoteReportBytesMax = 5 * kKiB;
+// Interpreters of which one thread keeps a zygote; each has about 20 MiB.
+inline constexpr std::size_t kZygotesMax = 4;
+// Of a module's name.
+inline constexpr std::size_t kPreloadNameBytesMax = 256;
+// Of each thread: skills that are called often stay, the others make room.
+inline constexpr std::size_t kWarmWorkersMax = 8;
+// What a skill that leaks may pile up before its worker is replaced.
+inline constexpr std::size_t kWarmWorkerCallsMax = 10000;
+inline constexpr std::size_t kWarmWorkerRssBytesMax = 512 * kMiB;
+inline constexpr std::chrono::milliseconds kWarmWorkerAgeMax = 1h;
+
 // --- Skills ------------------------------------------------------------------------
 
 inline constexpr std::size_t kSkillDepthMax = 6;                 // Folders below the skills directory.
