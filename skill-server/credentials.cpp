@@ -60,6 +60,24 @@ void Secrets::remove_from(std::string& text) const {
   for (const Value& value : values_) replace_all(text, value.text, value.mark);
 }
 
+std::size_t Secrets::begun_in(std::string_view text) const noexcept {
+  std::size_t begun = 0;
+  for (const Value& value : values_) {
+    for (std::size_t length = std::min(text.size(), value.text.size() - 1); length > begun; --length) {
+      if (!std::string_view(value.text).starts_with(text.substr(text.size() - length))) continue;
+      begun = length;
+      break;
+    }
+  }
+  return begun;
+}
+
+std::size_t Secrets::bytes() const noexcept {
+  std::size_t total = 0;
+  for (const Value& value : values_) total += value.text.size();
+  return total;
+}
+
 void wipe(std::string& text) noexcept {
   explicit_bzero(text.data(), text.size());
   text.clear();

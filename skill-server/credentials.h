@@ -2,7 +2,9 @@
 // reach the child's environment and nothing else.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,6 +31,9 @@ class Secrets {
   bool empty() const noexcept { return values_.empty(); }
   // Puts "[NAME]" in the place of each value, as it is or escaped as in JSON.
   void remove_from(std::string& text) const;
+  // How many bytes at the end of the text may be the beginning of a value: what follows must be looked at with them.
+  std::size_t begun_in(std::string_view text) const noexcept;
+  std::size_t bytes() const noexcept;  // Of all values together.
 
  private:
   struct Value {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/random_id.h"
+#include "protocol/event.h"
 #include "protocol/fabric.h"
 
 namespace skillscale {
@@ -133,6 +134,20 @@ bool FabricLink::publish(std::string topic, std::string payload, std::string tok
 
 void FabricLink::retry_backlog() {
   while (!backlog_.empty() && try_publish(backlog_.front())) backlog_.pop_front();
+}
+
+bool FabricLink::try_publish_event(std::string_view topic, zmq::message_t& event) {
+  if (!backlog_.empty()) return false;
+  zmq::message_t name(topic.data(), topic.size());
+  if (!publisher_.send(name, zmq::send_flags::sndmore | zmq::send_flags::dontwait)) return false;
+  // Once it has taken the first frame libzmq takes the others.
+  return publisher_.send(event, zmq::send_flags::sndmore) &&
+         publisher_.send(zmq::message_t(kEventFrame.data(), kEventFrame.size()), zmq::send_flags::none);
+}
+
+bool FabricLink::queue_event(std::string_view topic, std::string_view event) {
+  if (backlog_.size() >= limits::kReplyBacklogMax / 2) return false;
+  return publish(std::string(topic), std::string(event), std::string(kEventFrame));
 }
 
 bool FabricLink::try_publish(const Outgoing& reply) {

@@ -50,6 +50,10 @@ class FabricLink {
   // when too many are kept already.
   bool publish(std::string topic, std::string payload, std::string token);
   void retry_backlog();
+  // An event of a run: not kept when the queue is full or replies wait; then `event` is untouched.
+  bool try_publish_event(std::string_view topic, zmq::message_t& event);
+  // Behind what is kept already, before what will be; leaves room for replies, or is false.
+  bool queue_event(std::string_view topic, std::string_view event);
 
   // Leaving for good, in two steps, each confirmed by an echo of the proxy. First: no
   // more intents. The memberships stay until the end, so that a death would be seen.

@@ -17,6 +17,10 @@ bool settles_key(const Reply& reply) {
          reply.code != name_of(ErrorCode::spawn_failed) && reply.code != name_of(ErrorCode::internal);
 }
 
+EventTarget target_of(const RequestName& name, const Lease& lease) {
+  return {.link = lease.link, .address = name.address, .attempt = lease.facts.attempt};
+}
+
 }  // namespace
 
 Runs::Runs(Bounds bounds) : bounds_(bounds), cache_(bounds.cache_bytes_max, bounds.cache_time_max) {}
@@ -68,7 +72,7 @@ bool Runs::join(const RunRequest& request, Lease& lease) {
     return true;
   }
   ++counters_.joined;
-  add_claim(id, run, request.name, std::move(lease));
+  add_claim(id, run, request, std::move(lease));
   if (run.state != State::queued) ask_one(run, run.claims.back());
   return true;
 }
@@ -94,10 +98,12 @@ bool Runs::answer_from_cache(const RunRequest& request, Lease& lease, SteadyTime
 }
 
 // The new claim is the last one.
-void Runs::add_claim(RunId id, Run& run, const RequestName& name, Lease lease) {
+void Runs::add_claim(RunId id, Run& run, const RunRequest& request, Lease lease) {
+  const RequestName& name = request.name;
   std::erase_if(run.claims, [&](const Claim& claim) { return !claim.lease && claim.name.address == name.address; });
   by_token_.emplace(Token{lease.link, lease.token}, id);
-  run.claims.push_back(Claim{.name = name, .lease = std::move(lease)});
+  if (request.stream && run.state != State::running) actions_.push_back(SendAccepted{target_of(name, lease)});
+  run.claims.push_back(Claim{.name = name, .lease = std::move(lease), .stream = request.stream});
   add_to_indexes(id, run);
 }
 
@@ -105,7 +111,7 @@ void Runs::enqueue(RunRequest request, Lease lease, SteadyTime now) {
   const RunId id = next_id_++;
   Run& run =
       runs_.emplace(id, Run{.request = std::move(request), .claims = {}, .accepted = now, .asked = {}}).first->second;
-  add_claim(id, run, run.request.name, std::move(lease));
+  add_claim(id, run, run.request, std::move(lease));
   waiting_.push_back(id);
 }
 
@@ -167,8 +173,11 @@ void Runs::start(RunId id, SteadyTime now) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*run.request.deadline - now);
     timeout = std::max(std::chrono::milliseconds(1), std::min(timeout, left));
   }
-  actions_.push_back(
-      Execute{.run = id, .work = std::move(run.request.work), .timeout = timeout, .queued = now - run.accepted});
+  actions_.push_back(Execute{.run = id,
+                             .work = std::move(run.request.work),
+                             .timeout = timeout,
+                             .queued = now - run.accepted,
+                             .stream = std::ranges::any_of(run.claims, &Claim::stream)});
 }
 
 // --- The end ----------------------------------------------------------------------------------
@@ -295,8 +304,10 @@ bool Runs::expire(RunId id, SteadyTime now) {
   if (!run.request.deadline || now < *run.request.deadline) return false;
   for (Claim& claim : run.claims) {
     ++counters_.expired;
-    answer_failure(std::move(*claim.lease), claim.name, ErrorCode::expired,
-                   "the deadline passed before a worker of the skill server was free");
+    Reply reply = Reply::failure(claim.name.address.request_id, ErrorCode::expired,
+                                 "the deadline passed before a worker of the skill server was free");
+    if (claim.stream) reply.last_seq = 0;  // `accepted` was all that happened.
+    answer(std::move(*claim.lease), claim.name, std::make_shared<const Reply>(std::move(reply)));
   }
   remove(id);
   return true;
@@ -377,6 +388,16 @@ void Runs::remove(RunId id) {
   if (run.state == State::running) --running_;
   std::erase(waiting_, id);
   runs_.erase(found);
+}
+
+std::vector<EventTarget> Runs::event_targets(RunId id) const {
+  std::vector<EventTarget> targets;
+  const auto found = runs_.find(id);
+  if (found == runs_.end()) return targets;
+  for (const Claim& claim : found->second.claims) {
+    if (claim.stream && claim.lease) targets.push_back(target_of(claim.name, *claim.lease));
+  }
+  return targets;
 }
 
 std::vector<AnnounceFrame::Run> Runs::announcements(std::string_view topic, std::string_view group) const {

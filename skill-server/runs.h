@@ -60,9 +60,17 @@ struct RunRequest {
   std::string idempotency_key;  // Empty: none.
   Digest digest;
   bool idempotent = false;              // The intent or the skill says so: starts without being granted.
+  bool stream = false;                  // Wants events.
   std::chrono::milliseconds timeout{};  // The longest that the run may take.
   std::optional<SteadyTime> deadline;   // Not started after this.
   RunWork work;
+};
+
+// Who is told of a run while it goes on.
+struct EventTarget {
+  std::size_t link = 0;
+  ReturnAddress address;
+  std::uint32_t attempt = 1;
 };
 
 // --- What is to be done ------------------------------------------------------------
@@ -77,6 +85,11 @@ struct Execute {
   RunWork work;
   std::chrono::milliseconds timeout{};
   std::chrono::nanoseconds queued{};
+  bool stream = false;  // Somebody wants its events.
+};
+// The first event of a run; the others are made where the run is watched.
+struct SendAccepted {
+  EventTarget to;
 };
 struct SendReply {
   Lease lease;
@@ -90,7 +103,7 @@ struct GiveBack {
 struct Kill {
   RunId run = 0;
 };
-using Action = std::variant<AskStart, Execute, SendReply, GiveBack, Kill>;
+using Action = std::variant<AskStart, Execute, SendAccepted, SendReply, GiveBack, Kill>;
 
 // Owned by one thread.
 class Runs {
@@ -130,6 +143,9 @@ class Runs {
 
   std::vector<Action> take_actions() { return std::exchange(actions_, {}); }
 
+  // Who wants the events of a run in progress, and can be reached. It may change from one moment to the next.
+  std::vector<EventTarget> event_targets(RunId run) const;
+
   // Runs in progress and stored replies of one membership, for `@a`.
   std::vector<AnnounceFrame::Run> announcements(std::string_view topic, std::string_view group) const;
   // The same for one request, also when it only waits here; nothing when it is not known.
@@ -147,6 +163,7 @@ class Runs {
     RequestName name;
     std::optional<Lease> lease;
     bool granted = false;
+    bool stream = false;
   };
   struct Run {
     RunRequest request;
@@ -162,7 +179,7 @@ class Runs {
   std::string idempotency_name(const RunRequest& request) const;
   bool join(const RunRequest& request, Lease& lease);
   bool answer_from_cache(const RunRequest& request, Lease& lease, SteadyTime now);
-  void add_claim(RunId id, Run& run, const RequestName& name, Lease lease);
+  void add_claim(RunId id, Run& run, const RunRequest& request, Lease lease);
   void enqueue(RunRequest request, Lease lease, SteadyTime now);
   void start_next(SteadyTime now);
   void ask(Run& run, SteadyTime now);

@@ -1,10 +1,8 @@
 #include "skill-server/selection.h"
 
 namespace skillscale {
+
 Result<SkillPtr> select_skill(const Catalogue& catalogue, const Matcher& matcher, const Intent& intent) {
-  if (intent.stream) {
-    return Error{ErrorCode::not_allowed, "this skill server does not support the field \"stream\""};
-  }
   if (intent.skill.empty()) {
     const MatchResult result = matcher.match(intent.task);
     if (result.best) return result.best->skill;

@@ -97,7 +97,9 @@ Server::Server(const ServerSettings& settings, const Parts& parts)
                  .maxima = settings.maxima,
                  .artifacts = settings.artifacts}),
       metrics_(settings.topics, parts.catalogue, settings.workers),
-      runs_(bounds_of(settings)) {}
+      runs_(bounds_of(settings)),
+      event_metrics_(*metrics_.registry()),
+      events_(server_id_, *this, event_metrics_) {}
 
 Server::~Server() = default;
 
@@ -130,6 +132,7 @@ int Server::run(Shutdown* shutdown) {
   Poller poller;
   for (const auto& link : links_) link->add_to(poller);
   poller.add(pool_->results_fd());
+  poller.add(events_.fd());
   poller.add(stop_wakeup_.fd());
   if (shutdown != nullptr) poller.add(shutdown->fd());
   while (phase_ != Phase::ended) {
@@ -137,6 +140,7 @@ int Server::run(Shutdown* shutdown) {
     take_stops(shutdown);
     follow_links();
     for (std::size_t link = 0; link < links_.size(); ++link) receive(link);
+    events_.pump(now());
     take_results();
     keep_up();
   }
@@ -148,6 +152,7 @@ int Server::run(Shutdown* shutdown) {
 std::chrono::milliseconds Server::time_to_wait() const {
   SteadyTime next = std::min(now() + limits::kServerUpkeepInterval, phase_end_);
   if (const auto wake = runs_.next_wake()) next = std::min(next, *wake);
+  if (const auto due = events_.next_due(now())) next = std::min(next, *due);
   if (reply_backlog() > 0) next = std::min(next, now() + limits::kReplyRetryInterval);
   return std::max(0ms, std::chrono::ceil<std::chrono::milliseconds>(next - now()));
 }
@@ -176,6 +181,7 @@ void Server::take_results() {
                             {"skill", finished.reply.skill},
                             {"code", finished.reply.success ? std::string_view("success") : finished.reply.code},
                             {"run_ms", finished.reply.timing_ms.run.value_or(0)}});
+    events_.finish(finished.run, finished.reply);
     runs_.finished(finished.run, std::move(finished.reply), now());
     act();
   }
@@ -219,6 +225,7 @@ void Server::follow_links() {
         continue;
       }
       runs_.connection_lost(index, now());
+      events_.connection_lost(index);
       act();
       // Agents that were behind that proxy send again through another one.
       for (std::size_t other = 0; other < links_.size(); ++other) announce(other);
@@ -313,6 +320,7 @@ RunRequest Server::make_request(const Membership& membership, Intent intent, Ski
   request.name = {.topic = membership.topic, .group = membership.group, .address = intent.address};
   request.idempotency_key = intent.idempotency_key;
   request.digest = digest_of(intent);
+  request.stream = intent.stream;
   request.idempotent = intent.idempotent || skill->idempotent;
   const auto asked = intent.timeout ? *intent.timeout : skill->timeout.value_or(settings_.timeout);
   request.timeout = std::min(asked, settings_.timeout_max);
@@ -372,7 +380,13 @@ void Server::perform(AskStart&& action) {
   links_[action.link]->send_upstream(encode_start(action.frame));
 }
 
-void Server::perform(Execute&& action) { pool_->start(std::move(action)); }
+void Server::perform(Execute&& action) {
+  std::shared_ptr<RunObserver> observer;
+  if (action.stream) observer = events_.start(action.run, action.work.intent);
+  pool_->start(std::move(action), std::move(observer));
+}
+
+void Server::perform(SendAccepted&& action) { events_.accepted(action.to); }
 
 void Server::perform(SendReply&& action) { reply(action.lease, action.to.address, *action.reply); }
 
@@ -381,6 +395,16 @@ void Server::perform(GiveBack&& action) {
 }
 
 void Server::perform(Kill&& action) { pool_->cancel(action.run); }
+
+// --- What the events of runs need ----------------------------------------------------------------
+
+bool Server::try_send_event(std::size_t link, std::string_view topic, zmq::message_t& event) {
+  return links_[link]->try_publish_event(topic, event);
+}
+
+bool Server::queue_event(std::size_t link, std::string_view topic, const zmq::message_t& event) {
+  return links_[link]->queue_event(topic, event.to_string_view());
+}
 
 // --- The end --------------------------------------------------------------------------------------
 

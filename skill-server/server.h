@@ -17,6 +17,7 @@
 #include "os/wakeup.h"
 #include "skill-server/catalogue.h"
 #include "skill-server/dispatch.h"
+#include "skill-server/event_publisher.h"
 #include "skill-server/executor.h"
 #include "skill-server/fabric_link.h"
 #include "skill-server/matcher.h"
@@ -28,7 +29,7 @@
 namespace skillscale {
 
 // Create it and run it on the same thread. request_stop, ready and http_port are thread-safe.
-class Server {
+class Server : private EventOutlet {
  public:
   // Borrowed; all of them outlive the server.
   struct Parts {
@@ -39,7 +40,7 @@ class Server {
 
   // Connects, and answers HTTP. Errors: io_error (a port is taken), invalid_config (an address is wrong).
   static Result<std::unique_ptr<Server>> create(const ServerSettings& settings, const Parts& parts);
-  ~Server();
+  ~Server() override;
 
   // Serves until it is told to stop, by a signal or request_stop(). The first time
   // it drains; the second time it ends at once, with what runs killed. Returns the exit status.
@@ -77,9 +78,15 @@ class Server {
   // Actions of Runs.
   void perform(AskStart&& action);
   void perform(Execute&& action);
+  void perform(SendAccepted&& action);
   void perform(SendReply&& action);
   void perform(GiveBack&& action);
   void perform(Kill&& action);
+
+  // EventOutlet
+  std::vector<EventTarget> event_targets(RunId run) const override { return runs_.event_targets(run); }
+  bool try_send_event(std::size_t link, std::string_view topic, zmq::message_t& event) override;
+  bool queue_event(std::size_t link, std::string_view topic, const zmq::message_t& event) override;
 
   // The end.
   void begin_drain();
@@ -109,6 +116,8 @@ class Server {
   bool killed_ = false;
   SteadyTime phase_end_ = SteadyTime::max();
   int exit_status_ = 0;
+  EventMetrics event_metrics_;
+  EventPublisher events_;
   std::optional<WorkerPool> pool_;  // Its threads are started last and end first.
 };
 

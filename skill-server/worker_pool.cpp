@@ -29,12 +29,12 @@ WorkerPool::~WorkerPool() {
   jobs_.close();
 }
 
-void WorkerPool::start(Execute job) {
+void WorkerPool::start(Execute job, std::shared_ptr<RunObserver> observer) {
   SK_CHECK(!free_slots_.empty());
   const std::size_t slot = free_slots_.back();
   free_slots_.pop_back();
   slot_of_.emplace(job.run, slot);
-  Job item{.execute = std::move(job), .slot = slot};
+  Job item{.execute = std::move(job), .slot = slot, .observer = std::move(observer)};
   SK_CHECK(jobs_.try_push(item));
 }
 
@@ -62,7 +62,7 @@ void WorkerPool::work() {
     try {
       const Execute& execute = job->execute;
       result.finished.reply =
-          executor_.execute(execute.work, execute.timeout, cancels_[job->slot]->fd(), {.used = &used});
+          executor_.execute(execute.work, execute.timeout, cancels_[job->slot]->fd(), {.observer = job->observer.get(), .used = &used});
       result.finished.reply.timing_ms.queued = std::chrono::duration<double, std::milli>(execute.queued).count();
     } catch (const std::exception& error) {
       const std::string& id = job->execute.work.intent.address.request_id;

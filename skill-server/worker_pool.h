@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/bounded_queue.h"
+#include "os/run_observer.h"
 #include "os/wakeup.h"
 #include "skill-server/executor.h"
 #include "skill-server/runs.h"
@@ -30,8 +31,9 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  // Needs a free worker: at most `workers` runs at once, or it aborts.
-  void start(Execute job);
+  // Needs a free worker: at most `workers` runs at once, or it aborts. The observer, if there is one, is called
+  // on the worker's thread.
+  void start(Execute job, std::shared_ptr<RunObserver> observer = nullptr);
   // Stops a run: it still ends with a reply. Does nothing for a run that is not here.
   void cancel(RunId run);
   int results_fd() const noexcept { return results_ready_.fd(); }  // Readable when a run has ended.
@@ -42,6 +44,7 @@ class WorkerPool {
   struct Job {
     Execute execute;
     std::size_t slot = 0;
+    std::shared_ptr<RunObserver> observer;  // Shared with whoever asked for it.
   };
   struct Result {
     Finished finished;

@@ -195,6 +195,9 @@ inline constexpr std::size_t kEventChunkBytesMax = 16 * kKiB;
 inline constexpr std::chrono::milliseconds kEventCollectTime = 20ms;
 // Events of one run between the child and the wire; past it the child's pipes are not read.
 inline constexpr std::size_t kEventBytesInFlightMax = 256 * kKiB;
+// With more bytes of credentials than this a run's output is in its reply alone: to find them in each chunk would
+// take too long.
+inline constexpr std::size_t kEventSecretBytesMax = 16 * kKiB;
 // What an event costs beyond its data, counted against the bound above.
 inline constexpr std::size_t kEventOverheadBytes = 256;
 // Progress within one collect time, past which only the newest is kept.

@@ -63,4 +63,16 @@ std::string_view utf8_suffix(std::string_view text, std::size_t bytes_max) noexc
   return text.substr(begin);
 }
 
+std::size_t incomplete_utf8_suffix(std::string_view bytes) noexcept {
+  constexpr std::size_t kMissingMax = 3;
+  for (std::size_t length = 1; length <= std::min(kMissingMax, bytes.size()); ++length) {
+    const char c = bytes[bytes.size() - length];
+    if (is_continuation(c)) continue;
+    const auto lead = static_cast<std::uint8_t>(c);
+    const std::size_t whole = lead >= 0xf0 && lead <= 0xf4 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 1;
+    return lead <= 0xf4 && whole > length ? length : 0;
+  }
+  return 0;
+}
+
 }  // namespace skillscale

@@ -19,4 +19,8 @@ std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max) noexc
 // The longest suffix of at most `bytes_max` bytes that begins on a character boundary.
 std::string_view utf8_suffix(std::string_view text, std::size_t bytes_max) noexcept;
 
+// How many bytes at the end begin a character that is not complete: 0 to 3. What ends badly for another
+// reason counts as complete.
+std::size_t incomplete_utf8_suffix(std::string_view bytes) noexcept;
+
 }  // namespace skillscale

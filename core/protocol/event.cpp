@@ -18,6 +18,8 @@ namespace {
 constexpr auto kNames =
     std::to_array<std::string_view>({"accepted", "started", "stdout", "stderr", "progress", "artifact"});
 
+static_assert(kNames.size() == kEventKinds);
+
 constexpr auto kFields =
     std::to_array<std::string_view>({"request_id", "event", "seq", "server", "attempt", "data", "data_base64",
                                      "progress", "message", "path", "mime", "size", "sha256"});

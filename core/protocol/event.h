@@ -1,6 +1,7 @@
 // What a run tells its agent while it goes on; only runs of intents with `stream` do (docs/protocol.md).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@ namespace skillscale {
 
 // `accepted`, `started`, `stdout`, `stderr`, `progress`, `artifact` on the wire: append, never rename.
 enum class EventKind : std::uint8_t { accepted, started, out, err, progress, artifact };
+inline constexpr std::size_t kEventKinds = 6;
 
 std::string_view name_of(EventKind kind) noexcept;
 std::optional<EventKind> event_kind_from_name(std::string_view name) noexcept;

@@ -85,5 +85,21 @@ TEST(Utf8Test, PrefixAndSuffixEndBetweenCharacters) {
   EXPECT_EQ(utf8_suffix(kText, 100), kText);
 }
 
+TEST(Utf8Test, ACharacterThatHasOnlyBegunIsFound) {
+  for (const std::string_view character : {"a", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"}) {
+    for (std::size_t length = 0; length <= character.size(); ++length) {
+      const std::string text = "a" + std::string(character.substr(0, length));
+      EXPECT_EQ(incomplete_utf8_suffix(text), length == character.size() ? 0U : length) << text;
+    }
+  }
+}
+
+TEST(Utf8Test, BytesThatNoCharacterCanFollowAreComplete) {
+  for (const std::string_view bytes :
+       {"", "\x80", "a\xbf", "\xff", "a\xf5", "\xc1", "\x80\x80\x80\x80", "\xc3\xa9\x80"}) {
+    EXPECT_EQ(incomplete_utf8_suffix(bytes), 0U) << bytes;
+  }
+}
+
 }  // namespace
 }  // namespace skillscale

@@ -154,6 +154,7 @@ class World {
     running_.insert(action.run);
     ++executed_;
   }
+  void done(const SendAccepted& /*action*/) {}
   void done(const SendReply& action) { close({action.lease.link, action.lease.token}); }
   void done(const GiveBack& action) { close({action.link, action.token}); }
   void done(const Kill& action) {

@@ -49,6 +49,9 @@ struct Describe {
     return (a.frame.idempotent ? "tell " : "ask ") + std::to_string(a.link) + a.frame.token;
   }
   std::string operator()(const Execute& a) const { return "run " + std::to_string(a.run); }
+  std::string operator()(const SendAccepted& a) const {
+    return "accepted " + std::to_string(a.to.link) + " " + a.to.address.request_id;
+  }
   std::string operator()(const SendReply& a) const {
     return "reply " + std::to_string(a.lease.link) + a.lease.token + " " + a.to.address.request_id + " " +
            (a.reply->success ? a.reply->content : a.reply->code);

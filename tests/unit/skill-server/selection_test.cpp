@@ -59,15 +59,5 @@ TEST_F(SelectionTest, TheTextDecidesWhenNoSkillIsNamed) {
   EXPECT_FALSE(select(intent));
 }
 
-TEST_F(SelectionTest, AFieldThatCannotBeHonouredIsNamed) {
-  Intent intent;
-  intent.skill = "csv-analyzer";
-  intent.stream = true;
-  const auto selected = select(intent);
-  ASSERT_FALSE(selected);
-  EXPECT_EQ(selected.error().code, ErrorCode::not_allowed);
-  EXPECT_NE(selected.error().detail.find("stream"), std::string::npos) << selected.error().detail;
-}
-
 }  // namespace
 }  // namespace skillscale
