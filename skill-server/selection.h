@@ -8,10 +8,8 @@
 
 namespace skillscale {
 
-// The named skill, else the one that the text clearly asks for. Errors:
-// unknown_skill (no such name or version, or nothing matches) lists what there is;
-// not_allowed names a field of the intent that this server does not honour, because
-// running the skill without it would not be what was asked for.
+// The named skill, else the one that the text clearly asks for. Error unknown_skill (no
+// such name or version, or nothing matches) lists what there is.
 Result<SkillPtr> select_skill(const Catalogue& catalogue, const Matcher& matcher, const Intent& intent);
 
 }  // namespace skillscale

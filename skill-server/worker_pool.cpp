@@ -61,8 +61,8 @@ void WorkerPool::work() {
     Result result{.finished = {.run = job->execute.run, .reply = {}}, .slot = job->slot};
     try {
       const Execute& execute = job->execute;
-      result.finished.reply =
-          executor_.execute(execute.work, execute.timeout, cancels_[job->slot]->fd(), {.observer = job->observer.get(), .used = &used});
+      result.finished.reply = executor_.execute(execute.work, execute.timeout, cancels_[job->slot]->fd(),
+                                                {.observer = job->observer.get(), .used = &used});
       result.finished.reply.timing_ms.queued = std::chrono::duration<double, std::milli>(execute.queued).count();
     } catch (const std::exception& error) {
       const std::string& id = job->execute.work.intent.address.request_id;

@@ -39,18 +39,22 @@ Result<std::string> read_all(int fd, const std::string& name) {
   }
 }
 
+std::size_t columns_of(int fd) noexcept {
+  winsize size{};
+  constexpr std::size_t kUnknown = 100;
+  if (::ioctl(fd, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kUnknown;
+  return size.ws_col;
+}
+
 }  // namespace
 
 bool output_is_terminal() noexcept { return ::isatty(STDOUT_FILENO) == 1; }
 
 bool error_is_terminal() noexcept { return ::isatty(STDERR_FILENO) == 1; }
 
-std::size_t terminal_width() noexcept {
-  winsize size{};
-  constexpr std::size_t kUnknown = 100;
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return kUnknown;
-  return size.ws_col;
-}
+std::size_t terminal_width() noexcept { return columns_of(STDOUT_FILENO); }
+
+std::size_t error_terminal_width() noexcept { return columns_of(STDERR_FILENO); }
 
 bool write_output(std::string_view bytes) {
   return std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size() && std::fflush(stdout) == 0;
@@ -68,8 +72,10 @@ void write_error(std::string_view text) { write_note("skillscale: " + std::strin
 void write_note(std::string_view text) {
   std::string safe = agent::for_terminal(text);
   if (safe.empty() || safe.back() != '\n') safe += '\n';
-  std::fwrite(safe.data(), 1, safe.size(), stderr);
+  write_error_bytes(safe);
 }
+
+void write_error_bytes(std::string_view bytes) { std::fwrite(bytes.data(), 1, bytes.size(), stderr); }
 
 std::optional<std::string> environment(const char* name) {
   const char* value = std::getenv(name);

@@ -15,6 +15,7 @@ bool error_is_terminal() noexcept;
 
 // Columns of the terminal; 100 where that cannot be known.
 std::size_t terminal_width() noexcept;
+std::size_t error_terminal_width() noexcept;  // The same for standard error.
 
 // Written whole, unchanged. False when the reader has gone away.
 bool write_output(std::string_view bytes);
@@ -24,6 +25,8 @@ bool write_for_reader(std::string_view text);
 void write_error(std::string_view text);
 // The same without the name: news for people, on stderr so that results can be piped.
 void write_note(std::string_view text);
+// To standard error, unchanged.
+void write_error_bytes(std::string_view bytes);
 
 std::optional<std::string> environment(const char* name);
 

@@ -24,6 +24,7 @@ struct PublishOptions {
   bool idempotent = false;
   std::string idempotency_key;
   bool json = false;
+  bool stream = false;
 };
 
 void add_publish_options(CLI::App& command, PublishOptions& options);
@@ -31,7 +32,8 @@ void add_publish_options(CLI::App& command, PublishOptions& options);
 // Reads the data. Error says which option is wrong, or which file cannot be read.
 Result<agent::Request> make_request(const PublishOptions& options);
 
-// Publishes, waits, shows. A signal cancels the intent. The exit status.
+// Publishes, waits, shows; with `stream` in its options also what comes before the reply. A signal cancels the intent.
+// The exit status.
 int publish_and_show(agent::Client& client, const std::vector<agent::Proxy>& proxies, agent::Request request, bool json,
                      Shutdown& shutdown);
 

@@ -3,13 +3,16 @@
 
 #include <csignal>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "agent-client/command_text.h"
+#include "base/bounded_queue.h"
 #include "base/limits.h"
 #include "commands.h"
 #include "connection_options.h"
 #include "console.h"
+#include "live_view.h"
 #include "os/wakeup.h"
 #include "publish.h"
 
@@ -23,6 +26,8 @@ constexpr const char* kFooter =
     "The result goes to standard output as the skill printed it (on a terminal control characters are written out), "
     "and\n"
     "everything else to standard error. With --json standard output is the whole reply as one line of JSON.\n"
+    "With --stream the result is shown as it comes, with the skill's standard error, its progress and its files on\n"
+    "standard error; with --json too, each event is one line of JSON before the reply.\n"
     "\n"
     "Examples:\n"
     "  skillscale publish TOPIC_DATA_PROCESSING \"Summarise: Once upon a time there was a fox. It slept.\"\n"
@@ -30,6 +35,7 @@ constexpr const char* kFooter =
     "  printf 'name,age\\nAda,36\\n' | skillscale publish TOPIC_DATA_PROCESSING --skill csv-analyzer -\n"
     "  skillscale publish TOPIC_CODE_ANALYSIS --skill code-complexity --file main.py --timeout 10 --json\n"
     "  skillscale publish TOPIC_DATA_PROCESSING --skill csv-analyzer --file big.csv --priority 9 --idempotent\n"
+    "  skillscale publish TOPIC_DATA_PROCESSING --skill csv-analyzer --file big.csv --stream\n"
     "\n";
 
 // Waits for the reply, or a signal: then the request is cancelled.
@@ -51,6 +57,60 @@ bool show(const agent::Reply& reply, const std::vector<agent::Proxy>& proxies, b
     write_note("[" + agent::summary_line(reply) + "]");
   }
   return written;
+}
+
+// Events on their way from the client's I/O thread, which must never wait for whoever reads our output.
+class EventInbox {
+ public:
+  void put(const agent::Event& event) {
+    Item item{.event = event, .after_gap = lost_};
+    lost_ = !events_.try_push(item);
+    wakeup_.notify();
+  }
+  struct Item {
+    agent::Event event;
+    bool after_gap = false;  // There were others before it that did not fit.
+  };
+  std::optional<Item> take() { return events_.try_pop(); }
+  Wakeup& wakeup() noexcept { return wakeup_; }
+
+ private:
+  static constexpr std::size_t kEventsMax = 4096;
+  BoundedQueue<Item> events_{kEventsMax};
+  Wakeup wakeup_;
+  bool lost_ = false;  // Belongs to the I/O thread.
+};
+
+// False when nobody reads what is shown.
+bool show_events(EventInbox& inbox, LiveView& view) {
+  while (const auto item = inbox.take()) {
+    if (item->after_gap) view.lost();
+    if (!view.show(item->event)) return false;
+  }
+  return true;
+}
+
+bool stream_and_show(agent::Client& client, const std::vector<agent::Proxy>& proxies, agent::Request request, bool json,
+                     Shutdown& shutdown, agent::PendingReply& pending) {
+  // Shared with the callbacks, which may still be running when the reply is seen here.
+  const auto inbox = std::make_shared<EventInbox>();
+  pending = client.publish(
+      std::move(request.topic), std::move(request.intent), std::move(request.options),
+      [inbox](const agent::Reply&) { inbox->wakeup().notify(); },
+      [inbox](const agent::Event& event) { inbox->put(event); });
+  LiveView view(json);
+  pollfd waits[] = {{inbox->wakeup().fd(), POLLIN, 0}, {shutdown.fd(), POLLIN, 0}};
+  bool written = true;
+  while (!pending.ready()) {
+    ::poll(waits, std::size(waits), -1);  // Ends at the latest with the request's own timeout.
+    inbox->wakeup().clear();
+    if (shutdown.take_signal()) pending.cancel();
+    if (!written || show_events(*inbox, view)) continue;
+    written = false;
+    pending.cancel();
+  }
+  written = written && show_events(*inbox, view);
+  return view.finish(pending.get(), proxies) && written;
 }
 
 int run_publish(const ConnectionOptions& connection, const PublishOptions& options) {
@@ -96,6 +156,7 @@ void add_publish_options(CLI::App& command, PublishOptions& options) {
       .add_option("--idempotency-key", options.idempotency_key,
                   "A repeat with the same key joins the run or gets its stored answer")
       ->type_name("KEY");
+  command.add_flag("--stream", options.stream, "Show output, progress and files while the skill runs");
   command.add_flag("--json", options.json, "Print the whole reply as JSON");
 }
 
@@ -127,19 +188,27 @@ Result<agent::Request> make_request(const PublishOptions& options) {
   request.options.priority = options.priority;
   request.options.idempotent = options.idempotent;
   request.options.idempotency_key = options.idempotency_key;
+  request.options.stream = options.stream;
   return request;
 }
 
 int publish_and_show(agent::Client& client, const std::vector<agent::Proxy>& proxies, agent::Request request, bool json,
                      Shutdown& shutdown) {
-  // Shared with the callback, which may still be running when the reply is seen here.
-  const auto answered = std::make_shared<Wakeup>();
-  const auto pending = client.publish(std::move(request.topic), std::move(request.intent), std::move(request.options),
-                                      [answered](const agent::Reply&) { answered->notify(); });
-  wait_for_reply(pending, *answered, shutdown);
+  agent::PendingReply pending;
+  bool written = false;
+  const bool streams = request.options.stream;
+  if (streams) {
+    written = stream_and_show(client, proxies, std::move(request), json, shutdown, pending);
+  } else {
+    // Shared with the callback, which may still be running when the reply is seen here.
+    const auto answered = std::make_shared<Wakeup>();
+    pending = client.publish(std::move(request.topic), std::move(request.intent), std::move(request.options),
+                             [answered](const agent::Reply&) { answered->notify(); });
+    wait_for_reply(pending, *answered, shutdown);
+    written = show(pending.get(), proxies, json);
+  }
   const agent::Reply& reply = pending.get();
-  const bool written = show(reply, proxies, json);
-  if (written || !reply.success) return agent::exit_status(reply);
+  if (written || (!reply.success && !streams)) return agent::exit_status(reply);
   write_error("cannot write to standard output");
   return agent::kExitSkillFailed;
 }

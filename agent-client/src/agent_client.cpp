@@ -152,9 +152,16 @@ PendingReply Client::publish(std::string topic, std::string intent, IntentOption
 }
 
 PendingReply Client::publish(std::string topic, std::string intent, IntentOptions options, OnReply on_reply) {
+  return publish(std::move(topic), std::move(intent), std::move(options), std::move(on_reply), {});
+}
+
+PendingReply Client::publish(std::string topic, std::string intent, IntentOptions options, OnReply on_reply,
+                             OnEvent on_event) {
+  options.stream = options.stream || on_event;
   auto state = std::make_shared<PendingReply::State>();
   state->request_id = options.request_id.empty() ? random_id() : options.request_id;
   state->on_reply = std::move(on_reply);
+  state->on_event = std::move(on_event);
   state->core = impl_->core;
   impl_->submit(state, {std::move(topic), std::move(intent), std::move(options)});
   return PendingReply(std::move(state));
@@ -185,12 +192,17 @@ std::vector<Reply> Client::publish_sequential(std::vector<Request> requests, OnF
 
 std::size_t Client::respond(std::chrono::milliseconds longest) {
   std::size_t called = 0;
-  StatePtr state = impl_->core->callbacks().pop(bounded(longest));
-  while (state) {
-    state->on_reply(state->reply.get());
-    impl_->core->release_request();
+  auto callback = impl_->core->callbacks().pop(bounded(longest));
+  while (callback) {
+    PendingReply::State& state = *callback->state;
+    if (callback->event) {
+      state.on_event(*callback->event);
+    } else {
+      if (state.on_reply) state.on_reply(state.reply.get());
+      impl_->core->release_request();
+    }
     ++called;
-    state = impl_->core->callbacks().pop(std::chrono::milliseconds(0));
+    callback = impl_->core->callbacks().pop(std::chrono::milliseconds(0));
   }
   return called;
 }

@@ -5,21 +5,41 @@
 #include "base/limits.h"
 
 namespace skillscale::agent {
+namespace {
+
+std::size_t event_cost(const Event& event) {
+  return sizeof(Callback) + event.data.size() + event.message.size() + event.json.size();
+}
+
+}  // namespace
 
 void CallbackQueue::push(StatePtr state) {
   {
     const std::lock_guard lock(mutex_);
-    waiting_.push_back(std::move(state));
+    waiting_.push_back({.state = std::move(state), .event = std::nullopt});
   }
   changed_.notify_one();
 }
 
-StatePtr CallbackQueue::pop(std::chrono::milliseconds longest) {
+bool CallbackQueue::push_event(StatePtr state, Event event) {
+  {
+    const std::lock_guard lock(mutex_);
+    const std::size_t bytes = event_cost(event);
+    if (event_bytes_ + bytes > limits::kAgentEventBytesMax) return false;
+    event_bytes_ += bytes;
+    waiting_.push_back({.state = std::move(state), .event = std::move(event)});
+  }
+  changed_.notify_one();
+  return true;
+}
+
+std::optional<Callback> CallbackQueue::pop(std::chrono::milliseconds longest) {
   std::unique_lock lock(mutex_);
-  if (!changed_.wait_for(lock, longest, [this] { return !waiting_.empty(); })) return nullptr;
-  StatePtr state = std::move(waiting_.front());
+  if (!changed_.wait_for(lock, longest, [this] { return !waiting_.empty(); })) return std::nullopt;
+  Callback callback = std::move(waiting_.front());
   waiting_.pop_front();
-  return state;
+  if (callback.event) event_bytes_ -= event_cost(*callback.event);
+  return callback;
 }
 
 // A request can be in the queue twice: published, and cancelled.

@@ -8,6 +8,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -28,6 +29,7 @@ class ClientCore;
 struct skillscale::agent::PendingReply::State {
   std::string request_id;
   OnReply on_reply;  // May be empty. Called once, after `reply` is set.
+  OnEvent on_event;  // May be empty. Not called after on_reply.
   OneShot<Reply> reply;
   std::weak_ptr<ClientCore> core;  // Weak: a handle may outlive its client, and must not keep it.
   std::atomic<bool> cancel_asked = false;
@@ -45,18 +47,27 @@ struct CollectCommand {
 };
 using Command = std::variant<PendingRequest, CancelCommand, CollectCommand>;
 
-// Callbacks that wait for a thread to call respond(). Thread-safe. Bounded by
-// the admissions of ClientCore: a request counts until its callback was called.
+// A reply's callback, or an event's.
+struct Callback {
+  StatePtr state;
+  std::optional<Event> event;  // Nothing: the reply, which the state has.
+};
+
+// Callbacks that wait for a thread to call respond(). Thread-safe. Replies are bounded by the
+// admissions of ClientCore: a request counts until its callback was called. Events are bounded by their bytes.
 class CallbackQueue {
  public:
   void push(StatePtr state);
-  // The oldest, waiting up to `longest` for one. Null: none came.
-  StatePtr pop(std::chrono::milliseconds longest);
+  // False, and the event is lost, when too many wait.
+  bool push_event(StatePtr state, Event event);
+  // The oldest, waiting up to `longest` for one.
+  std::optional<Callback> pop(std::chrono::milliseconds longest);
 
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<StatePtr> waiting_;
+  std::deque<Callback> waiting_;
+  std::size_t event_bytes_ = 0;
 };
 
 // Thread-safe.

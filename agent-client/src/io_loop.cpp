@@ -116,10 +116,29 @@ void IoLoop::on_message(const Frames& frames) {
   // ZeroMQ filters by prefix: what is meant for a longer topic arrives here too.
   if (frames.view(0) != reply_topic_) return;
   if (frames.parts.size() < 2) return count(&Statistics::malformed);
-  auto reply = decode_answer(frames.view(1));
-  if (!reply) return count(&Statistics::malformed);
+  if (auto reply = decode_answer(frames.view(1))) return on_reply(std::move(*reply));
+  if (const auto event = decode_event(frames.view(1))) return on_event(*event, frames.view(1));
+  count(&Statistics::malformed);
+}
 
-  switch (pending_.standing(reply->request_id)) {
+void IoLoop::on_event(const skillscale::Event& event, std::string_view json) {
+  PendingRequest* const request = pending_.find(event.request_id);
+  if (request == nullptr || !request->state->on_event) return count(&Statistics::events_ignored);
+  const auto missed = request->events.take(event);
+  if (!missed) return count(&Statistics::events_ignored);
+  if (*missed > 0) count(&Statistics::events_missed, *missed);
+  Event told = mirror_event(event, *missed, json);
+  if (options_.callbacks == CallbackThread::caller) {
+    // Counted as missed with the next event that has room, or with the reply.
+    if (!core_.callbacks().push_event(request->state, std::move(told))) return request->events.dropped();
+    return count(&Statistics::events);
+  }
+  count(&Statistics::events);
+  request->state->on_event(told);
+}
+
+void IoLoop::on_reply(Reply reply) {
+  switch (pending_.standing(reply.request_id)) {
     case Standing::answered:
       return count(&Statistics::duplicate);
     case Standing::given_up:
@@ -129,9 +148,9 @@ void IoLoop::on_message(const Frames& frames) {
     case Standing::pending:
       break;
   }
-  auto request = pending_.take(reply->request_id, Ending::answered);
+  auto request = pending_.take(reply.request_id, Ending::answered);
   count(&Statistics::answered);
-  finish(std::move(*request), std::move(*reply));
+  finish(std::move(*request), std::move(reply));
 }
 
 void IoLoop::on_link_down(std::size_t index) { pending_.requeue(index); }
@@ -205,6 +224,11 @@ void IoLoop::tell_fabric(const PendingRequest& request) {
 void IoLoop::finish(PendingRequest request, Reply reply) {
   reply.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(clock_.steady_now() - request.published);
   core_.release_bytes(request.payload.size());
+  if (request.state->on_event && reply.last_seq) {
+    reply.events_missed = request.events.missed_until(*reply.last_seq, reply.server);
+    const std::uint64_t told = request.events.missed();
+    if (reply.events_missed > told) count(&Statistics::events_missed, reply.events_missed - told);
+  }
   const bool called_later = request.state->on_reply && options_.callbacks == CallbackThread::caller;
   if (!called_later) core_.release_request();
   request.state->reply.set(std::move(reply));
@@ -215,6 +239,8 @@ void IoLoop::finish(PendingRequest request, Reply reply) {
   }
 }
 
-void IoLoop::count(std::uint64_t Statistics::*counter) { ++((*core_.statistics().lock()).*counter); }
+void IoLoop::count(std::uint64_t Statistics::*counter, std::uint64_t times) {
+  (*core_.statistics().lock()).*counter += times;
+}
 
 }  // namespace skillscale::agent

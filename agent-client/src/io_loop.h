@@ -8,6 +8,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 #include <zmq.hpp>
 
@@ -18,6 +19,7 @@
 #include "base/error.h"
 #include "base/result.h"
 #include "bus/sockets.h"
+#include "protocol/event.h"
 #include "skillscale/agent_client.h"
 
 namespace skillscale::agent {
@@ -44,6 +46,8 @@ class IoLoop {
 
   void read_links();
   void on_message(const Frames& frames);
+  void on_reply(Reply reply);
+  void on_event(const skillscale::Event& event, std::string_view json);
   void on_link_down(std::size_t index);
 
   std::optional<std::size_t> first_up() const;
@@ -56,7 +60,7 @@ class IoLoop {
   // Takes note that a request that went out is not wanted any more.
   void tell_fabric(const PendingRequest& request);
   void finish(PendingRequest request, Reply reply);
-  void count(std::uint64_t Statistics::*counter);
+  void count(std::uint64_t Statistics::*counter, std::uint64_t times = 1);
 
   const ClientOptions& options_;
   const std::string& reply_topic_;

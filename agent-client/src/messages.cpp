@@ -115,6 +115,7 @@ Intent make_intent(const Request& request, const std::string& reply_topic, WallT
   intent.priority = options.priority;
   intent.idempotent = options.idempotent;
   intent.idempotency_key = options.idempotency_key;
+  intent.stream = options.stream;
   intent.traceparent = options.traceparent;
   return intent;
 }
@@ -139,6 +140,7 @@ Reply mirror(skillscale::Reply reply) {
   out.stderr_tail = std::move(reply.stderr_tail);
   out.stdout_truncated = reply.truncated.out;
   out.stderr_truncated = reply.truncated.err;
+  out.last_seq = reply.last_seq;
   out.timestamp = reply.timestamp;
   out.held_ms = reply.timing_ms.held;
   out.queued_ms = reply.timing_ms.queued;
@@ -164,6 +166,27 @@ Result<Reply> decode_answer(std::string_view bytes) {
   Reply reply = mirror(std::move(*decoded));
   reply.json = bytes;
   return reply;
+}
+
+Event mirror_event(const skillscale::Event& event, std::uint64_t missed, std::string_view json) {
+  // The public kinds are those of the wire, in the same order.
+  static_assert(static_cast<std::size_t>(Event::Kind::artifact) + 1 == kEventKinds);
+  Event out;
+  out.request_id = event.request_id;
+  out.kind = static_cast<Event::Kind>(event.kind);
+  out.seq = event.seq;
+  out.missed = missed;
+  out.server = event.server;
+  out.attempt = event.attempt;
+  out.data = event.data;
+  out.progress = event.progress;
+  out.message = event.message;
+  out.path = event.path;
+  out.mime = event.mime;
+  out.size = event.size;
+  out.sha256 = event.sha256;
+  out.json = json;
+  return out;
 }
 
 Reply local_reply(const std::string& request_id, ErrorCode code, std::string error, WallTime now) {

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/result.h"
+#include "protocol/event.h"
 #include "skillscale/agent_client.h"
 
 namespace skillscale::agent {
@@ -18,6 +20,9 @@ Result<std::string> encode_request(const Request& request, const std::string& re
 
 // A final reply from the fabric. Error invalid_request when it is none.
 Result<Reply> decode_answer(std::string_view bytes);
+
+// An event as the application sees it.
+Event mirror_event(const skillscale::Event& event, std::uint64_t missed, std::string_view json);
 
 // A reply that the client makes itself.
 Reply local_reply(const std::string& request_id, ErrorCode code, std::string error, WallTime now);

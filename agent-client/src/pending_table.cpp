@@ -47,6 +47,11 @@ std::optional<SteadyTime> PendingTable::next_due() const {
   return due_.begin()->first;
 }
 
+PendingRequest* PendingTable::find(const std::string& request_id) {
+  const auto entry = by_id_.find(request_id);
+  return entry == by_id_.end() ? nullptr : &requests_.at(entry->second);
+}
+
 std::optional<PendingRequest> PendingTable::take(const std::string& request_id, Ending ending) {
   const auto entry = by_id_.find(request_id);
   if (entry == by_id_.end()) return std::nullopt;

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent-client/event_track.h"
 #include "base/clock.h"
 #include "skillscale/agent_client.h"
 
@@ -35,6 +36,7 @@ struct PendingRequest {
 
   bool sent = false;     // At least once.
   std::size_t link = 0;  // The connection that it was last sent on.
+  EventTrack events;
 };
 
 // How a request ended.
@@ -63,6 +65,8 @@ class PendingTable {
   // When the next request becomes due; nothing when none is pending.
   std::optional<SteadyTime> next_due() const;
 
+  // Null when it is not pending. Stays valid until it is taken out.
+  PendingRequest* find(const std::string& request_id);
   std::optional<PendingRequest> take(const std::string& request_id, Ending ending);
   std::vector<PendingRequest> take_due(SteadyTime now);                   // Given up.
   std::vector<PendingRequest> take_published_before(SteadyTime instant);  // Given up.

@@ -78,6 +78,7 @@ struct IntentOptions {
   bool idempotent = false;  // May run again when its server dies in the middle; else that is `worker_lost`.
   // At most 128 bytes. A repeat with the same key and the same content joins the run or gets its stored reply.
   std::string idempotency_key{};
+  bool stream = false;        // Events come while it runs; implied by an OnEvent.
   std::string traceparent{};  // W3C trace context, passed on.
   std::string request_id{};   // 1 .. 128 bytes, unique per agent. Empty: 32 random hex digits.
 };
@@ -121,11 +122,48 @@ struct Reply {
   std::optional<double> run_ms;         // The run.
   std::chrono::microseconds elapsed{};  // From publish() to the reply, measured here.
 
+  // With IntentOptions::stream: the number of the run's last event, and how many of them never came.
+  std::optional<std::uint64_t> last_seq;
+  std::uint64_t events_missed = 0;
+
   std::string json;  // The reply as it came, byte by byte; also there when the client made it.
+};
+
+// What a run tells while it goes on. A preview: the reply has the whole result, whatever came or was lost before.
+struct Event {
+  enum class Kind : std::uint8_t {
+    accepted,  // A skill server has taken the intent.
+    started,   // It runs.
+    out,       // `data` was written to standard output,
+    err,       // or to standard error.
+    progress,  // `progress` and `message`.
+    artifact,  // The reply will carry the file `path`.
+  };
+  std::string request_id;
+  Kind kind = Kind::accepted;
+  std::uint64_t seq = 0;      // 0, 1, 2 ... per run.
+  std::uint64_t missed = 0;   // Events right before this one that never came.
+  std::string server;         // That runs it. Another one than before: the run was begun anew.
+  std::uint32_t attempt = 1;  // As in the reply.
+
+  std::string data;  // Any bytes; a character of UTF-8 is never split between two events.
+
+  double progress = 0;  // 0 .. 1.
+  std::string message;
+
+  std::string path;  // Relative to the run's folder.
+  std::string mime;
+  std::uint64_t size = 0;
+  std::string sha256;
+
+  std::string json;  // The event as it came, byte by byte.
 };
 
 // Called exactly once per request. Must not throw, and must not destroy the client.
 using OnReply = std::function<void(const Reply& reply)>;
+// Called for each event, in order, always before the request's OnReply and on the same thread or threads; the same
+// rules. While it is called on the I/O thread nothing else happens: hand over what takes time.
+using OnEvent = std::function<void(const Event& event)>;
 
 // A request on its way. Copies stand for the same request; dropping all of them
 // neither cancels nor shortens it. May outlive its Client.
@@ -160,10 +198,15 @@ struct Statistics {
   std::uint64_t late = 0;       // Replies to requests that had been given up.
   std::uint64_t duplicate = 0;  // Further replies to requests that had been answered.
   std::uint64_t unknown = 0;    // Replies to requests that this client does not know (any more).
-  std::uint64_t malformed = 0;  // Messages on the reply topic that are not a reply.
+  std::uint64_t malformed = 0;  // Messages on the reply topic that are neither reply nor event.
   std::uint64_t resent = 0;     // Intents sent again after a proxy was lost.
   std::uint64_t failovers = 0;  // Changes from a lost proxy to another one.
-  std::uint64_t pending = 0;    // At this moment: accepted and without reply.
+  std::uint64_t events = 0;     // Given to an OnEvent, or waiting for respond().
+  // Never came, or came faster than respond() was called: 16 MiB of events wait at most.
+  std::uint64_t events_missed = 0;
+  // Came twice, for a request that had ended or nobody knows, from a run that was given up, or without an OnEvent.
+  std::uint64_t events_ignored = 0;
+  std::uint64_t pending = 0;  // At this moment: accepted and without reply.
 };
 
 enum class OnFailure : std::uint8_t { stop, go_on };
@@ -186,14 +229,18 @@ class Client {
   // The same, and `on_reply` is called once the reply is there (ClientOptions::callbacks). For a request
   // that is refused it is called on the calling thread before this returns.
   PendingReply publish(std::string topic, std::string intent, IntentOptions options, OnReply on_reply);
+  // The same, and `on_event` is called with what the run tells until then. Either callback may be empty.
+  PendingReply publish(std::string topic, std::string intent, IntentOptions options, OnReply on_reply,
+                       OnEvent on_event);
 
   // Publishes all, then waits for all. The replies are in the order of the requests.
   std::vector<Reply> publish_parallel(std::vector<Request> requests);
   // Publishes each after the reply to the one before. With `stop` the first failure is the last reply.
   std::vector<Reply> publish_sequential(std::vector<Request> requests, OnFailure on_failure = OnFailure::stop);
 
-  // With CallbackThread::caller: calls the callbacks of replies that have come, on this thread. Waits up to
-  // `longest` for the first one. Returns how many were called.
+  // With CallbackThread::caller: calls the callbacks of events and replies that have come, on this thread. Waits
+  // up to `longest` for the first one. Returns how many were called. When several threads call it, the
+  // events of one request may overlap.
   std::size_t respond(std::chrono::milliseconds longest = std::chrono::milliseconds{0});
 
   // Gives up requests that were published longer than `age` ago: they end with `no_answer` and are cancelled.

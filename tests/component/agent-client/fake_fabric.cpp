@@ -124,7 +124,8 @@ void FakeFabric::on_published(zmq::socket_t& backend, const Frames& frames) {
                           intent->skill,
                           intent->body,
                           intent->stdin_data,
-                          resent};
+                          resent,
+                          intent->stream};
     {
       const std::lock_guard lock(mutex_);
       intents_.push_back(seen);

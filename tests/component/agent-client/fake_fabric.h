@@ -32,6 +32,7 @@ struct SeenIntent {
   std::string body;
   std::string stdin_data;
   bool resent = false;
+  bool stream = false;
 };
 
 // A message as frames, to be published.

@@ -379,5 +379,64 @@ TEST_F(RunsTest, PastTheBoundAnIntentIsOverloaded) {
   EXPECT_THAT(happened(), ElementsAre("reply 0t r overloaded"));
 }
 
+RunRequest streamed(const std::string& id) {
+  RunRequest result = request(id);
+  result.stream = true;
+  return result;
+}
+
+TEST_F(RunsTest, OnlyWhoAsksForEventsIsToldThatItIsAccepted) {
+  arrive(streamed("r"), "t");
+  EXPECT_THAT(happened(), ElementsAre("accepted 0 r", "ask 0t"));
+  arrive(request("s"), "u");
+  EXPECT_THAT(happened(), IsEmpty());
+}
+
+TEST_F(RunsTest, EventsGoToEveryClaimThatWantsThemAndHasALease) {
+  arrive(streamed("r"), "t");
+  grant("t");
+  ASSERT_EQ(runs_.event_targets(1).size(), 1U);
+  EXPECT_EQ(runs_.event_targets(1)[0].address.request_id, "r");
+  // A repeat through another proxy joins, and is told from then on.
+  happened();
+  arrive(streamed("r"), "v", kOtherLink);
+  EXPECT_THAT(happened(), ElementsAre("ask 1v"));
+  ASSERT_EQ(runs_.event_targets(1).size(), 2U);
+  lose(kLink);
+  ASSERT_EQ(runs_.event_targets(1).size(), 1U);
+  EXPECT_EQ(runs_.event_targets(1)[0].link, kOtherLink);
+  finish(1);
+  EXPECT_TRUE(runs_.event_targets(1).empty());
+}
+
+TEST_F(RunsTest, ARunStreamsWhenAnyOfItsClaimsAskedForIt) {
+  arrive(request("r"), "t");
+  arrive(streamed("r"), "u");
+  happened();
+  grant("t");
+  grant("u");
+  bool streams = false;
+  for (const Action& action : runs_.take_actions()) {
+    if (const auto* execute = std::get_if<Execute>(&action)) streams = execute->stream;
+  }
+  EXPECT_TRUE(streams);
+  EXPECT_EQ(runs_.event_targets(1).size(), 1U);
+}
+
+TEST_F(RunsTest, ARunThatExpiresAfterItWasAcceptedHasOneEvent) {
+  arrive(request("first"), "t");
+  auto late = streamed("r");
+  late.deadline = now_ + 1s;
+  arrive(std::move(late), "u");
+  happened();
+  now_ += 2s;
+  runs_.tick(now_);
+  const auto actions = runs_.take_actions();
+  const auto* reply = actions.empty() ? nullptr : std::get_if<SendReply>(&actions.back());
+  ASSERT_NE(reply, nullptr);
+  EXPECT_EQ(reply->reply->code, "expired");
+  EXPECT_EQ(reply->reply->last_seq, 0U);
+}
+
 }  // namespace
 }  // namespace skillscale
