@@ -216,6 +216,7 @@ class Agent:
     def __init__(self, xsub, xpub, agent_id=None):
         self.reply_to = f"AGENT_REPLY_{agent_id or uuid.uuid4().hex}"
         self.replies = collections.defaultdict(list)  # request_id -> final replies, in order
+        self.events = collections.defaultdict(list)   # request_id -> events, in order
         self.strangers = []                           # messages that are not addressed to this agent
         self.resent = 0
         self._unanswered = {}  # request_id -> (topic, payload)
@@ -343,6 +344,8 @@ class Agent:
         assert len(frames) == 2, f"a reply of {len(frames)} frames"
         reply = json.loads(frames[1])
         if "event" in reply:
+            assert reply["request_id"] not in self.replies, "an event after its reply"
+            self.events[reply["request_id"]].append(reply)
             return
         self.replies[reply["request_id"]].append(reply)
         self._unanswered.pop(reply["request_id"], None)
