@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "os/run_leash.h"
 #include "os/running_process.h"
 #include "os/supervised_run.h"
 #include "skill-server/credentials.h"
@@ -45,6 +46,11 @@ void warn_of_deprecation(Reply& reply, const Skill& skill) {
   reply.warnings.push_back(std::move(text));
 }
 
+// No process can have got away that still knows the run's folder. (Warm workers have folders of their own.)
+bool leaves_nobody(const RunContext& context) {
+  return context.leash != nullptr && context.leash->strategy != KillStrategy::group;
+}
+
 void remove_secrets(Reply& reply, const Intent& intent) {
   const Secrets secrets(intent.env);
   if (secrets.empty()) return;
@@ -76,9 +82,8 @@ Result<std::string> Executor::python_shim() const {
 
 Result<Executor::Prepared> Executor::prepare(const RunWork& work, const RunPlan& plan, const RunMaxima& maxima) const {
   if (auto checked = check_files(work.intent.files, maxima); !checked) return std::move(checked).error();
-  auto folder = RunFolder::create(settings_.run_folders);
+  auto folder = folders_->take(work.skill->folder);
   if (!folder) return std::move(folder).error();
-  if (auto linked = folder->link_skill(work.skill->folder); !linked) return std::move(linked).error();
   for (const InputFile& file : work.intent.files) {
     if (auto added = folder->add_input(file.path, file.content); !added) return std::move(added).error();
   }
@@ -145,6 +150,7 @@ Reply Executor::run(const RunWork& work, const RunPlan& plan, const RunBounds& b
   } else {
     fail(reply, outcome.error().code, outcome.error().detail);
   }
+  if (leaves_nobody(context)) prepared->folder.keep_for_next(folders_);
   if (context.used != nullptr) context.used->emplace(std::move(prepared->folder));
   return reply;
 }

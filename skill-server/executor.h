@@ -43,7 +43,8 @@ struct ExecutorSettings {
 // must outlive the child.
 class Executor {
  public:
-  explicit Executor(ExecutorSettings settings) : settings_(std::move(settings)) {}
+  explicit Executor(ExecutorSettings settings)
+      : settings_(std::move(settings)), folders_(std::make_shared<SpareFolders>(settings_.run_folders)) {}
 
   // `cancel_fd` readable: stop it. The reply has everything but what belongs to
   // its lease (attempt, held) and to the server (server, queued).
@@ -61,6 +62,7 @@ class Executor {
               const RunFolder& folder) const;
 
   const ExecutorSettings settings_;
+  const std::shared_ptr<SpareFolders> folders_;             // Shared with the folders that are in use.
   mutable Guarded<std::unique_ptr<PythonRuntime>> python_;  // Made when the first function is run.
 };
 

@@ -3,9 +3,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
@@ -13,6 +16,7 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "base/random_id.h"
 #include "daemon/logging.h"
 #include "skill-server/glob.h"
 #include "skill-server/problem.h"
@@ -136,6 +140,35 @@ Result<void> write_all(const Fd& file, const std::string& path, std::string_view
   return {};
 }
 
+// Nothing that a run could have written into the folder itself: extended attributes
+// (but those of a security module, which the system gives), access lists, flags.
+bool has_plain_inode(const Fd& folder) {
+  struct statx status {};
+  if (statx(folder.get(), "", AT_EMPTY_PATH, STATX_MODE | STATX_UID, &status) != 0) return false;
+  constexpr std::uint64_t kFlags =
+      STATX_ATTR_COMPRESSED | STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP | STATX_ATTR_ENCRYPTED;
+  if ((status.stx_mode & ~S_ISGID) != (S_IFDIR | S_IRWXU) || status.stx_uid != geteuid() ||
+      (status.stx_attributes & kFlags) != 0) {
+    return false;
+  }
+  std::array<char, 512> names{};
+  const ssize_t bytes = flistxattr(folder.get(), names.data(), names.size());
+  if (bytes < 0) return errno == ENOTSUP;
+  std::string_view rest(names.data(), static_cast<std::size_t>(bytes));
+  while (!rest.empty()) {
+    if (!rest.starts_with("security.")) return false;
+    rest.remove_prefix(rest.find('\0') + 1);
+  }
+  return true;
+}
+
+std::string link_target(const Fd& folder, const std::string& name) {
+  std::string target(limits::kRunPathBytesMax, '\0');
+  const ssize_t bytes = readlinkat(folder.get(), name.c_str(), target.data(), target.size());
+  target.resize(bytes < 0 ? 0 : static_cast<std::size_t>(bytes));
+  return target;
+}
+
 }  // namespace
 
 Result<RunFolder> RunFolder::create_bare(const std::string& parent, const char* name) {
@@ -160,6 +193,7 @@ Result<RunFolder> RunFolder::create(const std::string& parent) {
 
 RunFolder::~RunFolder() {
   if (!folder_) return;
+  if (const auto keeper = std::exchange(keeper_, nullptr); keeper && keeper->keep(*this)) return;
   unlinkat(folder_.get(), kHome, AT_REMOVEDIR);
   unlinkat(folder_.get(), kTemporary, AT_REMOVEDIR);
   remove_tree(path_, folder_);
@@ -194,16 +228,73 @@ Result<void> RunFolder::add_input(const std::string& path, std::string_view byte
   return write_all(file, in_quotes(path), bytes);
 }
 
-Result<void> RunFolder::link_skill(const std::filesystem::path& skill) {
-  if (skill.empty()) return {};
+std::vector<RunFolder::Link> RunFolder::links_to(const std::filesystem::path& skill) {
+  std::vector<Link> links;
+  if (skill.empty()) return links;
   for (const char* name : kSkillParts) {
-    const std::string target = (skill / name).native();
-    if (access(target.c_str(), F_OK) != 0) continue;
-    if (symlinkat(target.c_str(), folder_.get(), name) != 0) {
-      return Error::from_errno(ErrorCode::spawn_failed, "link " + path_ + "/" + name);
+    std::string target = (skill / name).native();
+    if (access(target.c_str(), F_OK) == 0) links.push_back({name, std::move(target)});
+  }
+  return links;
+}
+
+Result<void> RunFolder::link_skill(const std::filesystem::path& skill) {
+  links_ = links_to(skill);
+  for (const Link& link : links_) {
+    if (symlinkat(link.target.c_str(), folder_.get(), link.name.c_str()) != 0) {
+      return Error::from_errno(ErrorCode::spawn_failed, "link " + path_ + "/" + link.name);
     }
   }
   return {};
+}
+
+// Names are looked up again: a run may have put something else in the place of what was made.
+bool RunFolder::is_untouched() const {
+  if (!has_plain_inode(folder_) || list_folder(folder_).size() != links_.size() + 2) return false;
+  for (const char* name : {kHome, kTemporary}) {
+    const Fd folder = open_folder(folder_.get(), name);
+    if (!folder || !has_plain_inode(folder) || !list_folder(folder).empty()) return false;
+  }
+  return std::ranges::all_of(links_, [&](const Link& link) { return link_target(folder_, link.name) == link.target; });
+}
+
+bool RunFolder::rename(std::string path) {
+  if (std::rename(path_.c_str(), path.c_str()) != 0) return false;
+  path_ = std::move(path);
+  return true;
+}
+
+// Times can be set to any value, so they could tell something, too.
+void RunFolder::reset_times() const {
+  futimens(folder_.get(), nullptr);
+  for (const char* name : {kHome, kTemporary}) utimensat(folder_.get(), name, nullptr, AT_SYMLINK_NOFOLLOW);
+  for (const Link& link : links_) utimensat(folder_.get(), link.name.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
+}
+
+Result<RunFolder> SpareFolders::take(const std::filesystem::path& skill) {
+  const auto links = RunFolder::links_to(skill);
+  std::list<RunFolder> found;  // At most one; what cannot be renamed is removed outside the lock.
+  if (auto spares = spares_.lock(); !links.empty()) {
+    const auto fits = std::ranges::find(*spares, links, &RunFolder::links_);
+    if (fits != spares->end()) found.splice(found.end(), *spares, fits);
+  }
+  if (!found.empty() && found.front().rename(parent_ + "/skillscale-run-" + random_id())) {
+    found.front().reset_times();
+    return std::move(found.front());
+  }
+  auto folder = RunFolder::create(parent_);
+  if (!folder) return folder;
+  if (auto linked = folder->link_skill(skill); !linked) return std::move(linked).error();
+  return folder;
+}
+
+bool SpareFolders::keep(RunFolder& folder) {
+  if (!folder.is_untouched() || !folder.rename(parent_ + "/skillscale-spare-" + random_id())) return false;
+  std::list<RunFolder> oldest;  // Removed outside the lock.
+  auto spares = spares_.lock();
+  if (spares->size() == limits::kSpareRunFoldersMax) oldest.splice(oldest.end(), *spares, spares->begin());
+  spares->push_back(std::move(folder));
+  return true;
 }
 
 std::string RunFolder::own_file(std::string_view variable) {

@@ -161,6 +161,8 @@ inline constexpr std::size_t kRunNameBytesMax = 255;
 inline constexpr std::size_t kRunDepthMax = 64;
 // Entries of a run's folder that are looked at when files are collected.
 inline constexpr std::size_t kRunEntriesMax = 200000;
+// Untouched folders of ended runs that are kept for the next ones: as many as workers are busy, mostly.
+inline constexpr std::size_t kSpareRunFoldersMax = 64;
 // A shorter value is no secret that could be told from other text.
 inline constexpr std::size_t kSecretBytesMin = 8;
 // For people; the first ones say it all.
