@@ -31,6 +31,7 @@
 #include "base/check.h"
 #include "daemon/logging.h"
 #include "os/fd.h"
+#include "os/sandbox.h"
 #include "os/supervised_run.h"
 #include "skill-server/executor.h"
 
@@ -121,9 +122,10 @@ class Bench {
     work.skill = std::move(skill);
     return work;
   }
+  std::string run_folders() const { return (fs::path(folder_) / "runs").string(); }
   ExecutorSettings settings() const {
     ExecutorSettings settings;
-    settings.run_folders = (fs::path(folder_) / "runs").string();
+    settings.run_folders = run_folders();
     return settings;
   }
 
@@ -236,31 +238,85 @@ Case supervised_case(const std::string& program) {
           }};
 }
 
+// Runs the program with a confinement that is made for this run, as the executor does. Empty, or what went wrong.
+std::string run_confined(ChildSpec spec, SandboxProfile profile, const Sandbox& sandbox) {
+  SandboxRequest request;
+  request.profile = profile;
+  request.run_folder = spec.working_folder;
+  const auto confined = sandbox.confine(request);
+  if (!confined) return confined.error().detail;
+  spec.confinement = &confined->confinement();
+  confined->wrap(spec);
+  const auto outcome = run_supervised(spec, {}, limits_of_a_run(), -1);
+  if (!outcome) return outcome.error().detail;
+  return outcome->exit.success() ? "" : "the program failed: " + outcome->stderr_tail;
+}
+
+ChildSpec confined_spec(const Bench& bench, const std::string& program) {
+  ChildSpec spec;
+  spec.program = program;
+  spec.argv = {program};
+  spec.environment = {"PATH=/usr/bin:/bin"};
+  spec.working_folder = bench.run_folders();
+  return spec;
+}
+
+Case confined_case(const Bench& bench, const std::string& program, SandboxProfile profile,
+                   std::shared_ptr<const Sandbox> sandbox) {
+  return {"  sandbox " + std::string(name_of(profile)),
+          [spec = confined_spec(bench, program), profile, sandbox = std::move(sandbox)] {
+            SK_CHECK(run_confined(spec, profile, *sandbox).empty());
+          }};
+}
+
 Case executor_case(std::string name, std::shared_ptr<const Executor> executor, RunWork work) {
   const auto used = std::make_shared<std::optional<RunFolder>>();
   return {std::move(name),
           [executor, work = std::move(work), used] {
+            RunLeash leash;
+            leash.strategy = KillStrategy::pinned;
             RunContext context;
+            context.leash = &leash;
             context.used = used.get();
             check(executor->execute(work, limits::kRunTimeoutDefault, -1, context));
           },
           [used] { used->reset(); }};
 }
 
-std::vector<Case> cases_of(const Bench& bench, const std::string& program) {
+// The profiles that work on this machine.
+std::vector<SandboxProfile> profiles_of(const Bench& bench, const std::string& program, const Sandbox& sandbox) {
+  std::vector<SandboxProfile> profiles;
+  for (const SandboxProfile profile : {SandboxProfile::none, SandboxProfile::standard, SandboxProfile::strict}) {
+    const std::string problem = run_confined(confined_spec(bench, program), profile, sandbox);
+    if (problem.empty()) {
+      profiles.push_back(profile);
+    } else {
+      std::printf("left out: sandbox %s: %s\n", std::string(name_of(profile)).c_str(), problem.c_str());
+    }
+  }
+  return profiles;
+}
+
+std::vector<Case> cases_of(const Bench& bench, const std::string& program,
+                           const std::shared_ptr<const Sandbox>& sandbox, const std::vector<SandboxProfile>& profiles) {
   std::vector<Case> cases;
   cases.push_back(bare_case(program));
   cases.push_back(supervised_case(program));
+  for (const SandboxProfile profile : profiles) cases.push_back(confined_case(bench, program, profile, sandbox));
   cases.push_back(executor_case("executor", std::make_shared<Executor>(bench.settings()), bench.work(program)));
   return cases;
 }
 
 void compare(const Bench& bench, const std::string& program, std::size_t rounds) {
+  auto made = Sandbox::create({}, probe_sandbox());
+  SK_CHECK(made);
+  const auto sandbox = std::make_shared<const Sandbox>(*std::move(made));
+  const std::vector<SandboxProfile> profiles = profiles_of(bench, program, *sandbox);
   std::printf("\n%s\n", program.c_str());
-  std::vector<Case> cases = cases_of(bench, program);
+  std::vector<Case> cases = cases_of(bench, program, sandbox, profiles);
   measure_latency(cases, rounds);
   measure_throughput(
-      cases, [&] { return cases_of(bench, program); }, rounds);
+      cases, [&] { return cases_of(bench, program, sandbox, profiles); }, rounds);
   print_latency(cases);
   print_throughput(cases);
 }
@@ -278,7 +334,9 @@ long rss_kb() {
 void show_memory(const Bench& bench, const std::string& program, std::size_t runs) {
   const std::size_t early = runs / 20;
   std::vector<Case> cases;
-  for (std::size_t thread = 0; thread < kThreads; ++thread) cases.push_back(cases_of(bench, program).back());
+  for (std::size_t thread = 0; thread < kThreads; ++thread) {
+    cases.push_back(executor_case("executor", std::make_shared<Executor>(bench.settings()), bench.work(program)));
+  }
   const auto run = [&](std::size_t count) {
     std::vector<std::thread> threads;
     for (Case& one : cases) {
