@@ -1,6 +1,8 @@
 #include "skill_details.h"
 
 #include <optional>
+#include <string_view>
+#include <utility>
 
 namespace skillscale::cli {
 namespace {
@@ -88,6 +90,7 @@ class Lines {
 
 std::vector<std::string> scripts_text(const Skill& skill) {
   std::vector<std::string> lines;
+  lines.reserve(skill.scripts.size());
   for (const Script& script : skill.scripts) {
     lines.push_back(script.path + (script.run ? " with " + script.run->program : ": " + script.not_runnable));
   }
@@ -96,12 +99,14 @@ std::vector<std::string> scripts_text(const Skill& skill) {
 
 std::vector<std::string> fields_text(const std::vector<Field>& fields) {
   std::vector<std::string> lines;
+  lines.reserve(fields.size());
   for (const Field& field : fields) lines.push_back(field_text(field));
   return lines;
 }
 
 std::string variables_text(const Skill& skill) {
   std::vector<std::string> names;
+  names.reserve(skill.env.size());
   for (const DeclaredVariable& variable : skill.env) {
     names.push_back(variable.name + (variable.required ? "" : " (may be missing)"));
   }
@@ -126,6 +131,7 @@ std::string limits_text(const Skill& skill) {
 
 std::vector<std::string> missing_text(const MissingModules& missing) {
   std::vector<std::string> lines;
+  lines.reserve(missing.size());
   for (const auto& [file, names] : missing) lines.push_back(joined(names, ", ") + " for " + file);
   return lines;
 }
