@@ -249,7 +249,8 @@ class Zygote::Run final : public RunningProcess {
     if (reached && signal != SIGKILL) return;
     ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
     if (signal != SIGKILL) return;
-    const bool may_come_loose = leash_ == nullptr || leash_->strategy >= KillStrategy::shim;
+    // Forked runs are in no control group of their own; only the filter keeps all of them together.
+    const bool may_come_loose = leash_ == nullptr || leash_->strategy != KillStrategy::pinned;
     if (may_come_loose) zygote_->process->sweep(pid_);
   }
 

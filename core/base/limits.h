@@ -177,6 +177,15 @@ inline constexpr std::int64_t kRunProcessesMax = 512;
 // How often the memory, processes and files of a run are looked at: a hog gets
 // this much time, and a run that is shorter costs nothing.
 inline constexpr std::chrono::milliseconds kTreeWatchInterval = 250ms;
+// The guardian reads within microseconds; one that does not is replaced by none.
+inline constexpr std::chrono::milliseconds kGuardianWaitMax = 1s;
+// After the daemon's death: how often, and how long, the guardian kills what is still there.
+inline constexpr std::chrono::milliseconds kGuardianSweepInterval = 20ms;
+inline constexpr int kGuardianSweepsMax = 250;
+// A killed control group is empty within milliseconds, unless its processes hang in the kernel.
+inline constexpr std::chrono::milliseconds kCgroupEmptyWaitMax = 2s;
+// Processes of the machine that are looked at for one run's share; far beyond pid_max by default.
+inline constexpr std::size_t kProcessesScannedMax = 100000;
 inline constexpr std::chrono::milliseconds kDrainTimeoutDefault = 30s;
 // The stack between clone and exec: plain system calls, a few hundred bytes deep.
 inline constexpr std::size_t kAfterCloneStackBytes = 16 * kKiB;

@@ -16,6 +16,8 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "os/after_clone.h"
+#include "os/guardian.h"
+#include "os/run_cgroup.h"
 
 // ThreadSanitizer takes clone() for a fork and changes its state in the child,
 // which here is the state of the parent too. libc knows the same function by a
@@ -217,6 +219,9 @@ ProcessEnd to_end(const siginfo_t& info, const rusage& usage) {
   return end;
 }
 
+Guardian* guardian_of(const RunLeash* leash) { return leash == nullptr ? nullptr : leash->guardian; }
+RunCgroup* cgroup_of(const RunLeash* leash) { return leash == nullptr ? nullptr : leash->cgroup; }
+
 // Empty, unless the ruleset has a number that a pipe of the child takes.
 Result<Fd> lifted_ruleset(const ChildSpec& spec) {
   if (spec.confinement == nullptr || spec.confinement->landlock_ruleset < 0) return Fd();
@@ -253,8 +258,8 @@ Result<std::unique_ptr<RunningProcess>> ChildProcess::launch(const ChildSpec& sp
                       .events_fd = pipes->childs.events.get(),
                       .result_fd = pipes->childs.result.get(),
                       .parent = ::getpid(),
-                      .guardian_fd = -1,
-                      .cgroup_procs_fd = -1,
+                      .guardian_fd = guardian_of(spec.leash) == nullptr ? -1 : guardian_of(spec.leash)->fd(),
+                      .cgroup_procs_fd = cgroup_of(spec.leash) == nullptr ? -1 : cgroup_of(spec.leash)->procs_fd(),
                       .confinement = spec.confinement,
                       .landlock_ruleset = ruleset_of(spec, *lifted)};
   const Cloned cloned = clone_child(plan);
@@ -262,6 +267,7 @@ Result<std::unique_ptr<RunningProcess>> ChildProcess::launch(const ChildSpec& sp
     return Error::from_errno(ErrorCode::spawn_failed, "make a process for " + spec.program, cloned.error);
   }
   std::unique_ptr<ChildProcess> child(new ChildProcess(cloned.pid, Fd(cloned.pidfd), spec.leash));
+  if (const RunCgroup* cgroup = cgroup_of(spec.leash)) child->out_of_memory_kills_ = cgroup->out_of_memory_kills();
   // The handle reaps the failed child.
   if (plan.failed_step != AfterCloneStep::none) {
     return Error::from_errno(ErrorCode::spawn_failed, describe(plan.failed_step, spec), plan.error);
@@ -272,23 +278,43 @@ Result<std::unique_ptr<RunningProcess>> ChildProcess::launch(const ChildSpec& sp
 
 ChildProcess::~ChildProcess() {
   if (reaped_) return;
-  signal_tree(SIGKILL);
+  kill_tree();
+  wait(WEXITED | WNOWAIT);
+  wait_for_tree();
   wait(WEXITED);
 }
 
 void ChildProcess::signal_tree(int signal) noexcept {
   if (reaped_) return;
-  const bool reached = ::kill(-pid_, signal) == 0;
-  // The leader may have moved to another group and left this one to others, or
-  // to nobody. A second SIGKILL does no harm; other signals are not doubled.
-  if (reached && signal != SIGKILL) return;
+  if (signal == SIGKILL) return kill_tree();
+  // The leader may have moved to another group and left this one to others, or to nobody.
+  if (::kill(-pid_, signal) == 0) return;
   ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
+}
+
+// A second SIGKILL does no harm. No fork gets away from a group's signal: the
+// kernel lets none finish while one is under way.
+void ChildProcess::kill_tree() noexcept {
+  if (RunCgroup* cgroup = cgroup_of(leash_)) cgroup->kill();
+  ::kill(-pid_, SIGKILL);
+  ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+}
+
+// After the kill and before the leader is reaped: only then may the id mean
+// somebody else, and the next run joins an empty control group.
+void ChildProcess::wait_for_tree() noexcept {
+  if (RunCgroup* cgroup = cgroup_of(leash_)) cgroup->wait_until_empty();
+  if (Guardian* guardian = guardian_of(leash_)) guardian->release(pid_);
 }
 
 std::optional<ProcessEnd> ChildProcess::try_reap() noexcept {
   if (reaped_ || !wait(WEXITED | WNOWAIT | WNOHANG)) return std::nullopt;
-  signal_tree(SIGKILL);
+  kill_tree();
+  wait_for_tree();
   auto end = wait(WEXITED | WNOHANG);
+  if (const RunCgroup* cgroup = cgroup_of(leash_); end && cgroup != nullptr) {
+    end->out_of_memory = cgroup->out_of_memory_kills() > out_of_memory_kills_;
+  }
   reaped_ = true;
   return end;
 }

@@ -51,10 +51,13 @@ class ChildProcess final : public RunningProcess {
  private:
   ChildProcess(int pid, Fd pidfd, const RunLeash* leash) : pid_(pid), pidfd_(std::move(pidfd)), leash_(leash) {}
   std::optional<ProcessEnd> wait(int options) noexcept;
+  void kill_tree() noexcept;
+  void wait_for_tree() noexcept;
 
   const int pid_;
   const Fd pidfd_;
-  [[maybe_unused]] const RunLeash* const leash_;
+  const RunLeash* const leash_;
+  std::uint64_t out_of_memory_kills_ = 0;  // Before the start.
   bool reaped_ = false;
   ProcessPipes pipes_;
 };

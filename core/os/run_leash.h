@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 namespace skillscale {
 
@@ -14,7 +13,6 @@ class RunCgroup;
 enum class KillStrategy : std::uint8_t {
   cgroup,  // cgroup.kill of a leaf of its own: nothing can leave it.
   pinned,  // A seccomp filter lets setsid(2) and setpgid(2) succeed without effect: nothing leaves the group.
-  shim,    // A subreaper of its own that kills every descendant (os/run_shim.h).
   group,   // The process group alone: what makes its own session survives.
 };
 
@@ -23,7 +21,6 @@ struct RunLeash {
   KillStrategy strategy = KillStrategy::group;
   Guardian* guardian = nullptr;  // Kills the tree when the daemon cannot (SIGKILL); nullptr: nobody.
   RunCgroup* cgroup = nullptr;   // With KillStrategy::cgroup: a leaf that holds this run alone.
-  std::string shim;              // With KillStrategy::shim: path of the program skillscale_run_shim.
 };
 
 }  // namespace skillscale

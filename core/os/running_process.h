@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "os/fd.h"
+#include "os/tree_usage.h"
 
 namespace skillscale {
 
@@ -26,6 +27,7 @@ struct ProcessUsage {
 struct ProcessEnd {
   ExitStatus exit;
   ProcessUsage usage;
+  bool out_of_memory = false;  // The kernel killed something of the tree for its control group's limit.
 };
 
 // Our ends of a program's pipes; non-blocking, close-on-exec; empty: there is none.
@@ -56,6 +58,8 @@ class RunningProcess {
   // Kills what is left of the tree, then reaps: in this order no id can have been
   // used again. Nothing while the process runs. Never blocks for long.
   virtual std::optional<ProcessEnd> try_reap() noexcept = 0;
+  // Of the whole tree now; until it is reaped.
+  TreeUsage usage_now() const { return tree_usage(pid()); }
 };
 
 }  // namespace skillscale

@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "os/tree_usage.h"
 
 namespace skillscale {
 namespace {
@@ -189,6 +190,7 @@ class Supervision {
 
   RunOutcome run() {
     if (input_.empty()) pipes_.in.reset();
+    if (is_watched()) watch_ = started_ + limits::kTreeWatchInterval;
     while (!is_over()) step();
     take_rest();
     const auto end = process_->try_reap();
@@ -226,7 +228,7 @@ class Supervision {
     waits[kResult] = {result_.fd(), POLLIN, 0};
     waits[kRoom] = {room ? -1 : observer_->room_fd(), POLLIN, 0};
     if (is_over()) return;  // The last events have been taken.
-    if (::poll(waits.data(), waits.size(), poll_timeout(alarm_)) < 0) {
+    if (::poll(waits.data(), waits.size(), poll_timeout(next_moment())) < 0) {
       SK_CHECK(errno == EINTR);
       return;
     }
@@ -238,7 +240,35 @@ class Supervision {
     if (waits[kExit].revents != 0) on_exit();
     if (waits[kCancel].revents != 0) stop(RunOutcome::End::cancelled);
     if (is_flooded()) kill_for(RunOutcome::End::flooded);
+    if (watch_ && steady_clock::now() >= *watch_) look_at_the_tree();
     if (alarm_ && steady_clock::now() >= *alarm_) on_alarm();
+  }
+
+  std::optional<SteadyTime> next_moment() const {
+    if (!watch_ || !alarm_) return alarm_ ? alarm_ : watch_;
+    return std::min(*watch_, *alarm_);
+  }
+
+  bool is_watched() const {
+    return limits_.tree_memory_bytes_max != 0 || limits_.processes_max != 0 || watches_folder();
+  }
+  bool watches_folder() const { return limits_.folder_bytes_max != 0 || limits_.folder_files_max != 0; }
+
+  void look_at_the_tree() {
+    if (phase_ != Phase::running && phase_ != Phase::stopping) return watch_.reset();
+    const auto over = [](std::uint64_t used, std::uint64_t bound) { return bound != 0 && used > bound; };
+    const TreeUsage tree = process_->usage_now();
+    largest_bytes_ = std::max(largest_bytes_, tree.largest_bytes);
+    if (over(tree.memory_bytes, limits_.tree_memory_bytes_max)) return kill_for(RunOutcome::End::out_of_memory);
+    if (over(tree.processes, limits_.processes_max)) return kill_for(RunOutcome::End::too_many_processes);
+    if (watches_folder()) {
+      const FolderUsage folder = folder_usage(limits_.folder, limits_.folder_bytes_max, limits_.folder_files_max);
+      if (over(folder.bytes, limits_.folder_bytes_max) || over(folder.files, limits_.folder_files_max)) {
+        return kill_for(RunOutcome::End::folder_too_large);
+      }
+    }
+    // A machine with very many processes or files must not be looked at all the time.
+    watch_ = steady_clock::now() + limits::kTreeWatchInterval;
   }
 
   void write_some() {
@@ -267,6 +297,7 @@ class Supervision {
     process_->signal_tree(SIGKILL);
     pipes_.in.reset();
     phase_ = Phase::draining;
+    watch_.reset();
     alarm_ = steady_clock::now() + limits_.drain_grace;
   }
 
@@ -304,6 +335,7 @@ class Supervision {
   void kill() {
     phase_ = Phase::killed;
     alarm_.reset();
+    watch_.reset();
     process_->signal_tree(SIGKILL);
   }
 
@@ -326,6 +358,9 @@ class Supervision {
   void judge(const ProcessEnd& end) {
     outcome_.exit = end.exit;
     outcome_.usage = end.usage;
+    // Too small to be told from our own size by the kernel: what was seen of it.
+    if (outcome_.usage.max_rss_bytes == 0) outcome_.usage.max_rss_bytes = largest_bytes_;
+    if (outcome_.end == RunOutcome::End::exited && end.out_of_memory) outcome_.end = RunOutcome::End::out_of_memory;
     if (outcome_.end == RunOutcome::End::exited && end.exit.signal == SIGXCPU) {
       outcome_.end = RunOutcome::End::timed_out;
       outcome_.cpu_limit = true;
@@ -349,6 +384,8 @@ class Supervision {
   EventLines events_;
   Phase phase_ = Phase::running;
   std::optional<SteadyTime> alarm_;  // When the phase ends by itself.
+  std::optional<SteadyTime> watch_;  // When the tree is looked at next.
+  std::uint64_t largest_bytes_ = 0;
   RunOutcome outcome_;
 };
 

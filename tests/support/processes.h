@@ -2,7 +2,10 @@
 #pragma once
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +13,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -55,6 +59,31 @@ inline bool reaches_eof(const Fd& fd) {
   }
   return false;
 }
+
+// A named pipe that becomes readable when the puppet has made its preparations, and
+// ends when nobody has it open any more. As the descriptor of cancellation it stops
+// a run exactly then.
+class ReadyPipe {
+ public:
+  ReadyPipe() : folder_((std::filesystem::temp_directory_path() / "ready-XXXXXX").string()) {
+    EXPECT_NE(::mkdtemp(folder_.data()), nullptr);
+    path_ = folder_ + "/pipe";
+    EXPECT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+    fd_ = Fd(::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  }
+  ~ReadyPipe() { std::filesystem::remove_all(folder_); }
+  ReadyPipe(const ReadyPipe&) = delete;
+  ReadyPipe& operator=(const ReadyPipe&) = delete;
+
+  const std::string& path() const { return path_; }
+  int fd() const { return fd_.get(); }
+  const Fd& read_end() const { return fd_; }
+
+ private:
+  std::string folder_;
+  std::string path_;
+  Fd fd_;
+};
 
 inline std::size_t open_descriptors() {
   std::size_t count = 0;

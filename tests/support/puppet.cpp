@@ -123,6 +123,125 @@ int leave_daemon(const Arguments& arguments) {
   return static_cast<int>(::read(STDIN_FILENO, &ready, 1));  // End of input: 0.
 }
 
+// Opens the named pipe, which stays open in all that comes of this process: its end
+// of file proves that none of it is alive.
+int open_marker(const Arguments& arguments) { return ::open(arguments.at(0).c_str(), O_WRONLY); }
+
+// What a daemon does to get away: forks twice, with a session of its own, deaf to
+// SIGTERM, without environment and with the pipes still open. The leader stays.
+int escape(const Arguments& arguments, int leader) {
+  const int marker = open_marker(arguments);
+  if (::fork() == 0) {
+    ::setsid();
+    ::setpgid(0, 0);
+    if (::fork() != 0) ::_exit(0);
+    ::setsid();
+    std::signal(SIGTERM, SIG_IGN);
+    std::signal(SIGHUP, SIG_IGN);
+    ::clearenv();
+    write_all(marker, "!", 1);
+    if (leader >= 0) write_all(leader, "!", 1);
+    linger();
+  }
+  std::signal(SIGTERM, SIG_IGN);
+  linger();
+}
+
+int escape(const Arguments& arguments) { return escape(arguments, -1); }
+
+// The same, but the leader goes on once the daemon has got away.
+void leave_behind(const Arguments& arguments) {
+  int ready[2];
+  char mark = 0;
+  if (::pipe(ready) != 0) ::_exit(8);
+  if (::fork() == 0) ::_exit(escape(arguments, ready[1]));
+  while (::read(ready[0], &mark, 1) != 1) continue;
+}
+
+int escape_and_end(const Arguments& arguments) {
+  leave_behind(arguments);
+  return 0;
+}
+
+// Many processes, each of which does nothing but go on as a new process in a session of its own.
+int run_away(const Arguments& arguments) {
+  const int marker = open_marker(arguments);
+  const int count = number(arguments, 1, 40);
+  for (int i = 0; i < count; ++i) {
+    if (::fork() != 0) continue;
+    std::signal(SIGTERM, SIG_IGN);
+    ::setsid();
+    write_all(marker, "!", 1);
+    for (;;) {
+      if (::fork() > 0) ::_exit(0);
+      ::setsid();
+    }
+  }
+  std::signal(SIGCHLD, SIG_IGN);
+  linger();
+}
+
+// As many children as the first argument says.
+int fork_children(const Arguments& arguments) {
+  for (int i = 0; i < number(arguments, 0, 1); ++i) {
+    if (::fork() == 0) linger();
+  }
+  linger();
+}
+
+// Touches as many MiB as the first argument says.
+int use_memory(const Arguments& arguments) {
+  const std::size_t count = static_cast<std::size_t>(number(arguments, 0, 1)) << 20U;
+  char* const memory = static_cast<char*>(std::malloc(count));
+  if (memory == nullptr) return 9;
+  std::memset(memory, 1, count);
+  linger();
+}
+
+// Files of one byte in the working folder, as many as the first argument says.
+int make_files(const Arguments& arguments) {
+  for (int i = 0; i < number(arguments, 0, 1); ++i) {
+    const int fd = ::open(std::to_string(i).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    write_all(fd, "x", 1);
+    ::close(fd);
+  }
+  linger();
+}
+
+int burn(const Arguments&) {
+  volatile unsigned long turns = 0;
+  for (;;) turns = turns + 1;
+}
+
+// Its second argument to the descriptor that the first one names.
+int write_to(const Arguments& arguments) {
+  const std::string& text = arguments.at(1);
+  return write_all(number(arguments, 0, 3), text.data(), text.size()) ? 0 : 1;
+}
+
+int print_limits(const Arguments&) {
+  for (const int resource : {RLIMIT_CORE, RLIMIT_DATA, RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_NOFILE}) {
+    rlimit limit{};
+    ::getrlimit(static_cast<__rlimit_resource>(resource), &limit);
+    say(std::to_string(limit.rlim_cur) + " ");
+  }
+  say("\n");
+  return 0;
+}
+
+// Capabilities and no_new_privs, as the kernel sees them.
+int print_privileges(const Arguments&) {
+  FILE* status = std::fopen("/proc/self/status", "re");
+  char line[256];
+  std::string found;
+  while (std::fgets(line, sizeof line, status) != nullptr) {
+    if (std::strncmp(line, "Cap", 3) == 0 || std::strncmp(line, "NoNewPrivs", 10) == 0) found += line;
+  }
+  std::fclose(status);
+  say(found);
+  return 0;
+}
+
 // Endless on descriptor 1 or 2, or as many bytes as the second argument says.
 int flood(const Arguments& arguments) {
   const int fd = number(arguments, 0, STDOUT_FILENO);
@@ -135,6 +254,11 @@ int flood(const Arguments& arguments) {
   }
   if (arguments.size() > 2) write_all(fd, arguments[2].data(), arguments[2].size());
   return 0;
+}
+
+int escape_and_flood(const Arguments& arguments) {
+  leave_behind(arguments);
+  return flood({});
 }
 
 int never_read(const Arguments& arguments) {
@@ -215,6 +339,17 @@ const std::map<std::string, int (*)(const Arguments&)> kActions = {
     {"leave-grandchild", leave_grandchild},
     {"keep-grandchild", keep_grandchild},
     {"leave-daemon", leave_daemon},
+    {"escape", escape},
+    {"escape-and-end", escape_and_end},
+    {"escape-and-flood", escape_and_flood},
+    {"run-away", run_away},
+    {"fork-children", fork_children},
+    {"use-memory", use_memory},
+    {"make-files", make_files},
+    {"burn", burn},
+    {"write-to", write_to},
+    {"print-limits", print_limits},
+    {"print-privileges", print_privileges},
     {"flood", flood},
     {"never-read", never_read},
     {"close-stdin", close_stdin},

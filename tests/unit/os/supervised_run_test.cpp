@@ -1,14 +1,11 @@
 #include "os/supervised_run.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <csignal>
-#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,6 +23,7 @@ using testing::has_no_children;
 using testing::kDeadline;
 using testing::open_descriptors;
 using testing::puppet;
+using testing::ReadyPipe;
 
 constexpr RunLimits kGenerous{.timeout = kDeadline,
                               .kill_grace = kDeadline,
@@ -40,29 +38,6 @@ RunLimits with_timeout(std::chrono::milliseconds timeout, std::chrono::milliseco
   result.kill_grace = kill_grace;
   return result;
 }
-
-// A named pipe that becomes readable when the puppet has made its preparations:
-// as the descriptor of cancellation it stops a run exactly then.
-class ReadyPipe {
- public:
-  ReadyPipe() : folder_((std::filesystem::temp_directory_path() / "ready-XXXXXX").string()) {
-    EXPECT_NE(::mkdtemp(folder_.data()), nullptr);
-    path_ = folder_ + "/pipe";
-    EXPECT_EQ(::mkfifo(path_.c_str(), 0600), 0);
-    fd_ = Fd(::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  }
-  ~ReadyPipe() { std::filesystem::remove_all(folder_); }
-  ReadyPipe(const ReadyPipe&) = delete;
-  ReadyPipe& operator=(const ReadyPipe&) = delete;
-
-  const std::string& path() const { return path_; }
-  int fd() const { return fd_.get(); }
-
- private:
-  std::string folder_;
-  std::string path_;
-  Fd fd_;
-};
 
 // Every test also shows that a run leaves no descriptor and no child behind,
 // and that it ends well before the limits that are not what the test is about.
