@@ -7,10 +7,11 @@ import json
 import unittest
 import zipfile
 
-from harness import SOURCE, SystemTest
+from harness import SOURCE, SystemTest, offers
 from hostile import NODE
 
 TOPIC = "TOPIC_X"
+HAS_FUNCTIONS = offers("skillscale", "run-local")  # They came together.
 
 SHOW_PYTHON = """#!/usr/bin/env python3
 import json, os, sys
@@ -162,6 +163,16 @@ class ArtifactTest(SystemTest):
             self.assertEqual((chart["path"], chart["mime"]), (name, mime))
             self.assertTrue(chart["content"].startswith(magic))
 
+    @unittest.skipUnless(HAS_FUNCTIONS, "functions have no result yet")
+    def test_a_function(self):
+        reply = self.agent.call("TOPIC_0", "compare", skill="text-diff", input={"before": "a\n", "after": "b\n"})
+        self.assert_success(reply)
+        self.assertEqual(reply["outputs"], {"equal": False, "added": 1, "removed": 1, "similarity": 0.0,
+                                            "diff": "--- before\n+++ after\n@@ -1 +1 @@\n-a\n+b\n"})
+        reply = self.agent.call("TOPIC_0", "compare", skill="text-diff", input={"before": "a\n"})
+        self.assert_error(reply, "invalid_request")
+        self.assertIn("after", reply["error"])
+
 
 class DescriptorTest(SystemTest):
     def setUp(self):
@@ -180,6 +191,14 @@ class DescriptorTest(SystemTest):
 
     def fetch(self, **fields):
         return self.agent.call(TOPIC, "fetch it", skill="fetcher", **fields)
+
+    @unittest.skipUnless(HAS_FUNCTIONS, "functions have no result yet")
+    def test_a_skilletfile_with_credentials(self):
+        reply = self.fetch(input={"url": "u"}, env={"FETCHER_KEY": "four"})
+        self.assert_success(reply)
+        self.assertEqual((reply["outputs"], reply["version"]), ({"summary": "u 2 4 none"}, "2.0.0"))
+        reply = self.fetch(input={"url": "u", "depth": 7}, env={"FETCHER_KEY": "four", "FETCHER_REGION": "north"})
+        self.assertEqual(reply["outputs"], {"summary": "u 7 4 north"})
 
     def test_missing_credentials_and_inputs_are_named(self):
         reply = self.fetch(input={"url": "u"})

@@ -2,10 +2,9 @@
 
 import json
 import signal
-import subprocess
 import unittest
 
-from harness import BIN, SystemTest, wait_until
+from harness import SystemTest, offers, wait_until
 from hostile import NODE, TREES, Witness, order
 
 TOPIC = "TOPIC_X"
@@ -13,7 +12,7 @@ ENDINGS = ("exit", "time-out", "cancel", "flood", "SIGTERM", "SIGKILL")
 CODES = {"time-out": "timed_out", "cancel": "cancelled", "flood": "output_too_large", "SIGTERM": "draining", "SIGKILL": "worker_lost"}
 # Those that end more than the process group.
 STRATEGIES = ("cgroup", "pinned", "shim")
-HAS_STRATEGIES = b"--kill-strategy" in subprocess.run([BIN / "skillscale_skill_server", "--help"], capture_output=True).stdout
+HAS_STRATEGIES = offers("skillscale_skill_server", "--kill-strategy")
 
 
 @unittest.skipUnless(HAS_STRATEGIES, "the server ends process groups only")

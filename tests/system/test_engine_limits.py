@@ -2,15 +2,48 @@
 
 import json
 import pathlib
+import time
 import unittest
 import uuid
 
-from harness import SystemTest, http_get, wait_until
+from harness import SystemTest, http_get, offers, wait_until
 
 TOPIC = "TOPIC_X"
+HAS_LIMITS = offers("skillscale", "run-local")  # They came together.
+WATCHES_TREES = HAS_LIMITS and offers("skillscale_skill_server", "--kill-strategy")
 
 FLOOD = "#!/usr/bin/python3\nimport os\nwhile True:\n    os.write({fd}, b'x' * 65536)\n"
+EAT = "#!/usr/bin/python3\neaten = []\nwhile True:\n    eaten.append(bytearray(1024 * 1024))\n"
+EAT_TOGETHER = """#!/usr/bin/python3
+import os, time
+for number in range(6):
+    if os.fork() == 0:
+        eaten = bytearray(os.urandom(1024)) * (30 * 1024)
+        time.sleep(600)
+time.sleep(600)
+"""
 SPIN = "#!/usr/bin/python3\nwhile True:\n    pass\n"
+MULTIPLY = """#!/usr/bin/python3
+import os, time
+for number in range(60):
+    if os.fork() == 0:
+        time.sleep(600)
+time.sleep(600)
+"""
+LARGE_FILE = "#!/usr/bin/python3\nwith open('large', 'wb') as file:\n    while True:\n        file.write(bytes(1024 * 1024))\n"
+MANY_MEGABYTES = """#!/usr/bin/python3
+import time
+for number in range(40):
+    with open(f"part-{number}", "wb") as file:
+        file.write(bytes(1024 * 1024))
+time.sleep(600)
+"""
+MANY_FILES = """#!/usr/bin/python3
+import os, time
+for number in range(3000):
+    open(f"file-{number}", "w").close()
+time.sleep(600)
+"""
 ARTIFACTS = """#!/usr/bin/python3
 import sys
 count, size = map(int, sys.stdin.read().split())
@@ -54,10 +87,52 @@ class LimitsTest(SystemTest):
         self.assertEqual(self.run_past("err", "output_too_large")["truncated"], {"stdout": False, "stderr": True})
         self.assertLess(len(self.run_past("modest", "output_too_large")["content"]), 2000)
 
+    @unittest.skipUnless(HAS_LIMITS, "limits are not applied")
+    def test_memory_of_one_process(self):
+        self.add("eat", EAT, memory_mb=96)
+        self.add("eat-more", EAT, memory_mb=100_000)
+        self.start("--max-memory-mb", 128)
+        self.assertIn("96 MiB", self.run_past("eat", "out_of_memory")["error"])
+        self.assertIn("128 MiB", self.run_past("eat-more", "out_of_memory")["error"])
+
+    @unittest.skipUnless(WATCHES_TREES, "trees are not watched")
+    def test_memory_of_many_processes(self):
+        self.add("eat", EAT_TOGETHER, memory_mb=120)
+        self.start()
+        self.run_past("eat", "out_of_memory")
+
+    @unittest.skipUnless(HAS_LIMITS, "limits are not applied")
+    def test_processor_time(self):
+        self.add("spin", SPIN, cpu_seconds=1)
+        self.start()
+        began = time.monotonic()
+        self.run_past("spin", "timed_out", timeout_ms=60_000)
+        self.assertLess(time.monotonic() - began, 30)
+
     def test_wall_time(self):
         self.add("spin", SPIN, timeout_ms=300)
         self.start()
         self.assertTrue(self.run_past("spin", "timed_out")["exit"]["timed_out"])
+
+    @unittest.skipUnless(WATCHES_TREES, "trees are not watched")
+    def test_processes(self):
+        self.add("multiply", MULTIPLY, max_processes=20)
+        self.start()
+        self.run_past("multiply", "too_many_processes")
+
+    @unittest.skipUnless(WATCHES_TREES, "trees are not watched")
+    def test_the_size_of_the_folder(self):
+        self.add("large", LARGE_FILE, max_folder_mb=8)
+        self.add("many", MANY_MEGABYTES, max_folder_mb=8)
+        self.start()
+        self.run_past("large", "output_too_large")
+        self.run_past("many", "output_too_large")
+
+    @unittest.skipUnless(WATCHES_TREES, "trees are not watched")
+    def test_the_number_of_files(self):
+        self.add("many", MANY_FILES)
+        self.start("--max-files", 500)
+        self.run_past("many", "output_too_large")
 
     def test_artifacts(self):
         self.add("artifacts", ARTIFACTS)
