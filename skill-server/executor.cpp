@@ -15,13 +15,42 @@ namespace {
 
 constexpr std::string_view kCallVariable = "SKILLSCALE_CALL";
 
-RunLimits limits_for(const RunBounds& bounds, std::chrono::milliseconds kill_grace) {
-  return {.timeout = bounds.timeout,
-          .kill_grace = kill_grace,
-          .drain_grace = limits::kPipeDrainGrace,
-          .stdout_bytes_max = bounds.maxima.output_bytes,
-          .stderr_bytes_max = bounds.maxima.output_bytes,
-          .flood_bytes_max = bounds.flood_bytes_max};
+RunLimits limits_for(const RunBounds& bounds, std::chrono::milliseconds kill_grace, const std::string& folder) {
+  const RunMaxima& maxima = bounds.maxima;
+  RunLimits limits{.timeout = bounds.timeout,
+                   .kill_grace = kill_grace,
+                   .drain_grace = limits::kPipeDrainGrace,
+                   .stdout_bytes_max = maxima.output_bytes,
+                   .stderr_bytes_max = maxima.output_bytes,
+                   .flood_bytes_max = bounds.flood_bytes_max,
+                   .result_bytes_max = limits::kResultBytesMax};
+  limits.tree_memory_bytes_max = maxima.memory_bytes;
+  limits.processes_max = maxima.processes;
+  limits.folder_bytes_max = maxima.folder_bytes;
+  limits.folder_files_max = maxima.files;
+  limits.folder = folder;
+  return limits;
+}
+
+// What the kernel itself sees to.
+ResourceLimits resource_limits(const RunMaxima& maxima) {
+  ResourceLimits limits;
+  limits.open_files = limits::kRunOpenFilesMax;
+  if (maxima.memory_bytes != 0) limits.memory_bytes = maxima.memory_bytes;
+  if (maxima.cpu.count() != 0) limits.cpu = maxima.cpu;
+  if (maxima.folder_bytes != 0) limits.file_bytes = maxima.folder_bytes;
+  return limits;
+}
+
+// The one place where a program becomes a process. It belongs to this thread.
+Result<std::unique_ptr<RunningProcess>> launch(const ChildSpec& spec, const RunContext&) {
+  return ChildProcess::launch(spec);
+}
+
+std::uint64_t bytes_in(const Intent& intent) {
+  std::uint64_t bytes = intent.stdin_data.size() + (intent.input_json ? intent.input_json->size() : 0);
+  for (const InputFile& file : intent.files) bytes += file.content.size();
+  return bytes;
 }
 
 // What the dialects give to their functions besides the input.
@@ -80,7 +109,8 @@ Result<std::string> Executor::python_shim() const {
   return (*runtime)->shim();
 }
 
-Result<Executor::Prepared> Executor::prepare(const RunWork& work, const RunPlan& plan, const RunMaxima& maxima) const {
+Result<Executor::Prepared> Executor::prepare(const RunWork& work, const RunPlan& plan, const RunMaxima& maxima,
+                                             bool events) const {
   if (auto checked = check_files(work.intent.files, maxima); !checked) return std::move(checked).error();
   auto folder = folders_->take(work.skill->folder);
   if (!folder) return std::move(folder).error();
@@ -101,6 +131,7 @@ Result<Executor::Prepared> Executor::prepare(const RunWork& work, const RunPlan&
   if (plan.is_module) environment->set("PYTHONPATH", work.skill->folder.native());
   if (function) add_dialect_variables(*environment, *work.skill, *folder);
   if (function) environment->set("SKILLSCALE_RESULT_FD", std::to_string(kResultFd));
+  if (events) environment->set("SKILLSCALE_EVENTS_FD", std::to_string(kEventsFd));
   return Prepared{std::move(*folder), std::move(*environment), std::move(run)};
 }
 
@@ -110,7 +141,10 @@ void Executor::finish(Reply& reply, const RunWork& work, const RunPlan& plan, st
   std::vector<Glob> globs = plan.collect;
   if (plan.kind == RunPlan::Kind::function && reply.success) {
     auto named = take_result(result, reply);
-    if (!named) return fail(reply, named.error().code, named.error().detail);
+    if (!named) {
+      fail(reply, named.error().code, named.error().detail);
+      return remove_secrets(reply, work.intent);
+    }
     for (std::string_view path : *named) {
       if (path.starts_with(folder.path() + "/")) path.remove_prefix(folder.path().size() + 1);
       globs.push_back(Glob::literal(path));
@@ -130,22 +164,45 @@ void Executor::finish(Reply& reply, const RunWork& work, const RunPlan& plan, st
   remove_secrets(reply, work.intent);
 }
 
+Result<RunOutcome> Executor::supervise(const RunWork& work, const RunPlan& plan, const RunBounds& bounds,
+                                       const Prepared& prepared, int cancel_fd, const RunContext& context) const {
+  Confinement confinement;
+  confinement.limits = resource_limits(bounds.maxima);
+  ChildSpec spec;
+  spec.program = prepared.run.program;
+  spec.argv = prepared.run.argv;
+  spec.environment = prepared.environment.variables();
+  spec.working_folder = prepared.folder.path();
+  spec.events = context.observer != nullptr;
+  spec.result = plan.kind == RunPlan::Kind::function;
+  spec.confinement = &confinement;
+  spec.leash = context.leash;
+  const auto before = std::chrono::steady_clock::now();
+  auto process = launch(spec, context);
+  for (std::string& variable : spec.environment) wipe(variable);
+  if (!process) return std::move(process).error();
+  const auto spawn_time = std::chrono::steady_clock::now() - before;
+  auto outcome =
+      run_supervised(std::move(*process), work.intent.stdin_data,
+                     limits_for(bounds, settings_.kill_grace, prepared.folder.path()), cancel_fd, context.observer);
+  if (outcome) outcome->spawn_time = spawn_time;
+  return outcome;
+}
+
 Reply Executor::run(const RunWork& work, const RunPlan& plan, const RunBounds& bounds, int cancel_fd,
                     const RunContext& context) const {
   Reply reply;
-  auto prepared = prepare(work, plan, bounds.maxima);
+  auto prepared = prepare(work, plan, bounds.maxima, context.observer != nullptr);
   if (!prepared) {
     fail(reply, prepared.error().code, prepared.error().detail);
     return reply;
   }
-  const ChildSpec spec{.program = prepared->run.program,
-                       .argv = prepared->run.argv,
-                       .environment = prepared->environment.variables(),
-                       .working_folder = prepared->folder.path()};
-  auto outcome = run_supervised(spec, work.intent.stdin_data, limits_for(bounds, settings_.kill_grace), cancel_fd);
+  auto outcome = supervise(work, plan, bounds, *prepared, cancel_fd, context);
   if (outcome) {
-    const std::string result;
+    const std::string result = std::move(outcome->result.bytes);
     reply = judge_run(std::move(*outcome), bounds);
+    reply.usage->bytes_in = bytes_in(work.intent);
+    reply.usage->bytes_out += result.size();
     finish(reply, work, plan, result, prepared->folder);
   } else {
     fail(reply, outcome.error().code, outcome.error().detail);

@@ -10,6 +10,7 @@
 
 #include "base/guarded.h"
 #include "base/limits.h"
+#include "os/supervised_run.h"
 #include "protocol/reply.h"
 #include "skill-server/artifacts.h"
 #include "skill-server/python_runtime.h"
@@ -56,7 +57,10 @@ class Executor {
 
   Reply run(const RunWork& work, const RunPlan& plan, const RunBounds& bounds, int cancel_fd,
             const RunContext& context) const;
-  Result<Prepared> prepare(const RunWork& work, const RunPlan& plan, const RunMaxima& maxima) const;
+  Result<Prepared> prepare(const RunWork& work, const RunPlan& plan, const RunMaxima& maxima, bool events) const;
+  // Seen to its end, in the folder that is prepared.
+  Result<RunOutcome> supervise(const RunWork& work, const RunPlan& plan, const RunBounds& bounds,
+                               const Prepared& prepared, int cancel_fd, const RunContext& context) const;
   Result<std::string> python_shim() const;
   void finish(Reply& reply, const RunWork& work, const RunPlan& plan, std::string_view result,
               const RunFolder& folder) const;

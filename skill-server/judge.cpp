@@ -79,28 +79,43 @@ void judge_exit(Reply& reply, const RunOutcome& outcome, const RunMaxima& maxima
   fail(reply, ErrorCode::skill_failed, failure_text(outcome));
 }
 
+void judge_time(Reply& reply, const RunOutcome& outcome, const RunBounds& bounds) {
+  fail(reply, ErrorCode::timed_out,
+       outcome.cpu_limit
+           ? "the skill has used up its " + std::to_string(bounds.maxima.cpu.count()) + " s of processor time"
+           : "the skill was stopped after " + std::to_string(bounds.timeout.count()) + " ms");
+}
+
+void judge_flood(Reply& reply, const RunOutcome& outcome, const RunBounds& bounds) {
+  fail(reply, ErrorCode::output_too_large,
+       outcome.result.truncated
+           ? "the function returned more than " + std::to_string(limits::kResultBytesMax) + " bytes of JSON"
+           : "the skill was stopped after it had written more than " + std::to_string(bounds.flood_bytes_max) +
+                 " bytes");
+}
+
 void judge_end(Reply& reply, const RunOutcome& outcome, const RunBounds& bounds) {
+  const RunMaxima& maxima = bounds.maxima;
   switch (outcome.end) {
     case RunOutcome::End::timed_out:
-      return fail(reply, ErrorCode::timed_out,
-                  "the skill was stopped after " + std::to_string(bounds.timeout.count()) + " ms");
+      return judge_time(reply, outcome, bounds);
     case RunOutcome::End::cancelled:
       return fail(reply, ErrorCode::cancelled, "the run was cancelled");
     case RunOutcome::End::flooded:
-      return fail(
-          reply, ErrorCode::output_too_large,
-          "the skill was stopped after it had written more than " + std::to_string(bounds.flood_bytes_max) + " bytes");
+      return judge_flood(reply, outcome, bounds);
     case RunOutcome::End::out_of_memory:
       return fail(reply, ErrorCode::out_of_memory,
-                  "the skill was stopped because its processes used more than the " +
-                      megabytes(bounds.maxima.memory_bytes) + " that they may have");
+                  "the skill was stopped: it has used more than the " + megabytes(maxima.memory_bytes) +
+                      " of memory that it may have");
     case RunOutcome::End::too_many_processes:
-      return fail(reply, ErrorCode::skill_failed, "the skill was stopped because it started more processes than it may");
+      return fail(reply, ErrorCode::too_many_processes,
+                  "the skill was stopped: it had more than " + std::to_string(maxima.processes) + " processes");
     case RunOutcome::End::folder_too_large:
       return fail(reply, ErrorCode::output_too_large,
-                  "the skill was stopped because its folder held more files or bytes than it may");
+                  "the skill was stopped: its folder held more than " + megabytes(maxima.folder_bytes) + " or " +
+                      std::to_string(maxima.files) + " files");
     case RunOutcome::End::exited:
-      return judge_exit(reply, outcome, bounds.maxima);
+      return judge_exit(reply, outcome, maxima);
   }
 }
 
@@ -119,6 +134,11 @@ Reply judge_run(RunOutcome outcome, const RunBounds& bounds) {
   reply.truncated = {.out = outcome.out.truncated, .err = outcome.err.truncated};
   reply.timing_ms.spawn = to_milliseconds(outcome.spawn_time);
   reply.timing_ms.run = to_milliseconds(outcome.run_time);
+  const std::uint64_t bytes_out = outcome.out_bytes_total + outcome.err_bytes_total;
+  reply.usage = Reply::Usage{.cpu_ms = to_milliseconds(outcome.usage.cpu),
+                             .max_rss_kb = outcome.usage.max_rss_bytes / limits::kKiB,
+                             .bytes_in = 0,
+                             .bytes_out = bytes_out};
   judge_end(reply, outcome, bounds);
   reply.content = take_content(outcome.out);
   reply.stderr_tail = std::string(utf8_suffix(outcome.stderr_tail, limits::kStderrTailBytes));

@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "daemon/logging.h"
+#include "os/core_dumps.h"
 #include "skill-server/server.h"
 
 namespace {
@@ -49,6 +50,7 @@ int main(int argc, char** argv) try {
     return 0;
   }
   const ServerSettings& settings = loaded->settings;
+  keep_memory_private();                                    // Credentials of runs pass through it.
   auto shutdown = Shutdown::on_signals({SIGINT, SIGTERM});  // Before the first thread.
   start_log("skillscale_skill_server", settings.common);
   for (const std::string& line : loaded->effective) log::debug(line);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "skill-server/credentials.h"
 
 namespace skillscale {
 
@@ -68,6 +69,7 @@ void WorkerPool::work() {
       const std::string& id = job->execute.work.intent.address.request_id;
       result.finished.reply = Reply::failure(id, ErrorCode::internal, error.what());
     }
+    wipe_variables(job->execute.work.intent);
     job.reset();  // An intent can be large: its memory goes before the worker rests.
     SK_CHECK(results_.try_push(result));
     results_ready_.notify();

@@ -7,7 +7,9 @@
 namespace skillscale::cli {
 
 void add_publish(CLI::App& app, int& status);
+void add_run_local(CLI::App& app, int& status);
 void add_skills(CLI::App& app, int& status);
+void add_skills_test(CLI::App& skills, int& status);  // Of `skillscale skills`.
 void add_shell(CLI::App& app, int& status);
 void add_version(CLI::App& app, int& status);
 

@@ -27,6 +27,7 @@ int run(int argc, char** argv) {
 
   int status = skillscale::agent::kExitSuccess;
   skillscale::cli::add_publish(app, status);
+  skillscale::cli::add_run_local(app, status);
   skillscale::cli::add_skills(app, status);
   skillscale::cli::add_shell(app, status);
   skillscale::cli::add_version(app, status);

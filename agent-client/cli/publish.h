@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "os/shutdown.h"
+#include "run_options.h"
 #include "skillscale/agent_client.h"
 
 namespace skillscale::cli {
@@ -25,6 +26,7 @@ struct PublishOptions {
   std::string idempotency_key;
   bool json = false;
   bool stream = false;
+  RunOptions run;
 };
 
 void add_publish_options(CLI::App& command, PublishOptions& options);
@@ -34,7 +36,7 @@ Result<agent::Request> make_request(const PublishOptions& options);
 
 // Publishes, waits, shows; with `stream` in its options also what comes before the reply. A signal cancels the intent.
 // The exit status.
-int publish_and_show(agent::Client& client, const std::vector<agent::Proxy>& proxies, agent::Request request, bool json,
-                     Shutdown& shutdown);
+int publish_and_show(agent::Client& client, const std::vector<agent::Proxy>& proxies, agent::Request request,
+                     const PublishOptions& options, Shutdown& shutdown);
 
 }  // namespace skillscale::cli

@@ -34,6 +34,9 @@ constexpr const char* kFooter =
     "  skillscale publish TOPIC_DATA_PROCESSING --skill text-summarizer --file README.md\n"
     "  printf 'name,age\\nAda,36\\n' | skillscale publish TOPIC_DATA_PROCESSING --skill csv-analyzer -\n"
     "  skillscale publish TOPIC_CODE_ANALYSIS --skill code-complexity --file main.py --timeout 10 --json\n"
+    "  skillscale publish TOPIC_DOCUMENT_PROCESSING --skill archive-tool --script scripts/unpack.py --arg a.zip --arg "
+    "out\n"
+    "      --attach a.zip --collect 'out/**' --out .\n"
     "  skillscale publish TOPIC_DATA_PROCESSING --skill csv-analyzer --file big.csv --priority 9 --idempotent\n"
     "  skillscale publish TOPIC_DATA_PROCESSING --skill csv-analyzer --file big.csv --stream\n"
     "\n";
@@ -51,6 +54,10 @@ void wait_for_reply(const agent::PendingReply& pending, Wakeup& answered, Shutdo
 bool show(const agent::Reply& reply, const std::vector<agent::Proxy>& proxies, bool json) {
   if (json) return output_is_terminal() ? write_for_reader(reply.json) : write_output(reply.json + "\n");
   const bool written = write_for_reader(reply.content);
+  for (const std::string& warning : reply.warnings) write_note("warning: " + warning);
+  for (const agent::Artifact& artifact : reply.artifacts) {
+    write_note("artifact: " + artifact.path + ", " + std::to_string(artifact.content.size()) + " bytes");
+  }
   if (!reply.success) {
     write_error(agent::failure_text(reply, proxies));
   } else if (output_is_terminal()) {
@@ -113,6 +120,14 @@ bool stream_and_show(agent::Client& client, const std::vector<agent::Proxy>& pro
   return view.finish(pending.get(), proxies) && written;
 }
 
+bool save(const agent::Reply& reply, const std::string& folder) {
+  std::vector<OutFile> files;
+  for (const agent::Artifact& artifact : reply.artifacts) files.push_back({artifact.path, artifact.content});
+  auto written = write_artifacts(folder, files);
+  if (!written) write_error(written.error().detail);
+  return static_cast<bool>(written);
+}
+
 int run_publish(const ConnectionOptions& connection, const PublishOptions& options) {
   auto client = client_options(connection);
   if (!client) {
@@ -127,7 +142,7 @@ int run_publish(const ConnectionOptions& connection, const PublishOptions& optio
   auto shutdown = Shutdown::on_signals({SIGINT, SIGTERM});
   const auto proxies = client->proxies;
   agent::Client agent(std::move(*client));
-  return publish_and_show(agent, proxies, std::move(*request), options.json, shutdown);
+  return publish_and_show(agent, proxies, std::move(*request), options, shutdown);
 }
 
 }  // namespace
@@ -142,6 +157,7 @@ void add_publish_options(CLI::App& command, PublishOptions& options) {
   auto* data = command.add_option("--data", options.data, "The data itself")->type_name("TEXT");
   auto* file = command.add_option("--file", options.file, "A file with the data, at most 15 MiB of UTF-8 text");
   file->type_name("FILE")->excludes(data);
+  add_run_options(command, options.run, "--attach");
   command.add_option("--timeout", options.timeout_seconds, "Seconds to wait for the answer (60); then it is cancelled")
       ->type_name("SECONDS")
       ->check(seconds_range());
@@ -181,6 +197,16 @@ Result<agent::Request> make_request(const PublishOptions& options) {
     return wrong("nothing to publish; give a TEXT, --skill, or data (--data, --file, -)");
   }
   request.options.skill = options.skill;
+  auto inputs = read_run_inputs(options.run);
+  if (!inputs) return std::move(inputs).error();
+  request.options.script = options.run.script;
+  request.options.args = options.run.args;
+  request.options.input_json = std::move(inputs->input_json);
+  for (auto& [path, content] : inputs->files) {
+    request.options.files.push_back({std::move(path), std::move(content)});
+  }
+  request.options.collect = options.run.collect;
+  request.options.env = std::move(inputs->env);
   request.options.timeout = to_milliseconds(options.timeout_seconds);
   if (options.deadline_seconds) {
     request.options.deadline = std::chrono::system_clock::now() + to_milliseconds(*options.deadline_seconds);
@@ -192,22 +218,23 @@ Result<agent::Request> make_request(const PublishOptions& options) {
   return request;
 }
 
-int publish_and_show(agent::Client& client, const std::vector<agent::Proxy>& proxies, agent::Request request, bool json,
-                     Shutdown& shutdown) {
+int publish_and_show(agent::Client& client, const std::vector<agent::Proxy>& proxies, agent::Request request,
+                     const PublishOptions& options, Shutdown& shutdown) {
   agent::PendingReply pending;
   bool written = false;
   const bool streams = request.options.stream;
   if (streams) {
-    written = stream_and_show(client, proxies, std::move(request), json, shutdown, pending);
+    written = stream_and_show(client, proxies, std::move(request), options.json, shutdown, pending);
   } else {
     // Shared with the callback, which may still be running when the reply is seen here.
     const auto answered = std::make_shared<Wakeup>();
     pending = client.publish(std::move(request.topic), std::move(request.intent), std::move(request.options),
                              [answered](const agent::Reply&) { answered->notify(); });
     wait_for_reply(pending, *answered, shutdown);
-    written = show(pending.get(), proxies, json);
+    written = show(pending.get(), proxies, options.json);
   }
   const agent::Reply& reply = pending.get();
+  if (!options.run.out.empty() && !save(reply, options.run.out)) return agent::kExitSkillFailed;
   if (written || (!reply.success && !streams)) return agent::exit_status(reply);
   write_error("cannot write to standard output");
   return agent::kExitSkillFailed;

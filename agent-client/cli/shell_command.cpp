@@ -140,7 +140,7 @@ int Shell::run_publish(std::vector<std::string> words) {
     write_error(request.error().detail);
     return agent::kExitUsage;
   }
-  return publish_and_show(client_, proxies_, std::move(*request), options.json, shutdown_);
+  return publish_and_show(client_, proxies_, std::move(*request), options, shutdown_);
 }
 
 int Shell::show_topics() {

@@ -26,6 +26,7 @@ constexpr const char* kFooter =
     "  skillscale skills list skills/\n"
     "  skillscale skills show csv-analyzer skills/\n"
     "  skillscale skills validate skills/data-processing/csv-analyzer\n"
+    "  skillscale skills test skills/data-processing/csv-analyzer\n"
     "  skillscale skills list skills/ --json | jq -r '.skills[].name'\n"
     "\n"
     "Exit status:\n"
@@ -169,6 +170,7 @@ void add_skills(CLI::App& app, int& status) {
 
   add_skills_new(*skills, status);
   add_skills_bundles(*skills, status);
+  add_skills_test(*skills, status);
 }
 
 }  // namespace skillscale::cli

@@ -70,6 +70,15 @@ Result<void> check_texts(const Request& request) {
   for (const std::string& argument : options.args) {
     if (!is_valid_utf8(argument)) return bad("an element of args");
   }
+  for (const std::string& pattern : options.collect) {
+    if (!is_valid_utf8(pattern)) return bad("an element of collect");
+  }
+  for (const InputFile& file : options.files) {
+    if (!is_valid_utf8(file.path)) return bad("the path of a file");
+  }
+  for (const auto& [name, value] : options.env) {
+    if (!is_valid_utf8(name) || !is_valid_utf8(value)) return bad("a variable of env");
+  }
   if (!options.input_json.empty() && !nlohmann::json::accept(options.input_json)) {
     return refuse("input_json is not JSON");
   }
@@ -103,6 +112,9 @@ Intent make_intent(const Request& request, const std::string& reply_topic, WallT
   intent.script = options.script;
   intent.args = options.args;
   if (!options.input_json.empty()) intent.input_json = options.input_json;
+  for (const InputFile& file : options.files) intent.files.push_back({file.path, file.content});
+  intent.collect = options.collect;
+  intent.env = options.env;
   // Without data the receiver finds standard input in the intent itself.
   if (options.data) {
     intent.stdin_data = *options.data;
@@ -141,6 +153,19 @@ Reply mirror(skillscale::Reply reply) {
   out.stdout_truncated = reply.truncated.out;
   out.stderr_truncated = reply.truncated.err;
   out.last_seq = reply.last_seq;
+  out.outputs_json = std::move(reply.outputs_json);
+  for (auto& artifact : reply.artifacts) {
+    out.artifacts.push_back(
+        {std::move(artifact.path), std::move(artifact.mime), std::move(artifact.sha256), std::move(artifact.content)});
+  }
+  out.warnings = std::move(reply.warnings);
+  out.digest = std::move(reply.digest);
+  if (reply.usage) {
+    out.cpu_ms = reply.usage->cpu_ms;
+    out.max_rss_kb = reply.usage->max_rss_kb;
+    out.bytes_in = reply.usage->bytes_in;
+    out.bytes_out = reply.usage->bytes_out;
+  }
   out.timestamp = reply.timestamp;
   out.held_ms = reply.timing_ms.held;
   out.queued_ms = reply.timing_ms.queued;

@@ -186,6 +186,8 @@ inline constexpr int kGuardianSweepsMax = 250;
 inline constexpr std::chrono::milliseconds kCgroupEmptyWaitMax = 2s;
 // Processes of the machine that are looked at for one run's share; far beyond pid_max by default.
 inline constexpr std::size_t kProcessesScannedMax = 100000;
+// The usual soft limit of a login; the daemon itself has far more.
+inline constexpr std::uint64_t kRunOpenFilesMax = 1024;
 inline constexpr std::chrono::milliseconds kDrainTimeoutDefault = 30s;
 // The stack between clone and exec: plain system calls, a few hundred bytes deep.
 inline constexpr std::size_t kAfterCloneStackBytes = 16 * kKiB;

@@ -60,14 +60,32 @@ struct ClientOptions {
   std::size_t pending_max = 100'000;
 };
 
+// A file for the run's folder.
+struct InputFile {
+  std::string path{};     // Relative to the folder.
+  std::string content{};  // Any bytes.
+};
+
+// A file that a run has left, and that IntentOptions::collect asked for.
+struct Artifact {
+  std::string path;  // Relative to the run's folder; check it before it becomes a path of yours.
+  std::string mime;
+  std::string sha256;  // Of the content, 64 hex digits.
+  std::string content;
+};
+
 struct IntentOptions {
   std::string skill{};          // Empty: the skill server matches the text against its skills.
   std::string skill_version{};  // Empty: any. Needs `skill`.
   // What the script reads on standard input. Not set: the intent's text.
   std::optional<std::string> data{};
-  std::string script{};             // A script of the skill; empty: its default.
-  std::vector<std::string> args{};  // The script's arguments.
-  std::string input_json{};         // Structured input, as JSON text. Empty: none.
+  std::string script{};                // A script of the skill; empty: its default.
+  std::vector<std::string> args{};     // The script's arguments.
+  std::string input_json{};            // Structured input, as JSON text. Empty: none.
+  std::vector<InputFile> files{};      // At most 1024.
+  std::vector<std::string> collect{};  // Patterns of files to return, as "out/**".
+  // Credentials and settings: only names that the skill declares. They go to the run and nowhere else.
+  std::vector<std::pair<std::string, std::string>> env{};
   // How long to wait for the final reply; then the request ends with `no_answer` and is cancelled. 1 ms .. 7 days.
   std::optional<std::chrono::milliseconds> timeout{};
   // How long the run itself may take, at most the server's own maximum. Not set: the skill's or server's default.
@@ -114,6 +132,15 @@ struct Reply {
   std::string stderr_tail;         // The end of what the script wrote to standard error.
   bool stdout_truncated = false;
   bool stderr_truncated = false;
+
+  std::string outputs_json;         // What a function-style skill returned: a JSON object; empty: none.
+  std::vector<Artifact> artifacts;  // Sorted by path.
+  std::vector<std::string> warnings;
+  std::string digest;                       // Of the skill's files, "sha256:<hex>".
+  std::optional<double> cpu_ms;             // Processor time of the run.
+  std::optional<std::uint64_t> max_rss_kb;  // Memory of its largest process.
+  std::optional<std::uint64_t> bytes_in;    // stdin, files and input.
+  std::optional<std::uint64_t> bytes_out;   // stdout, stderr, artifacts and outputs.
 
   double timestamp = 0;                 // When it was sent, in seconds since the epoch.
   std::optional<double> held_ms;        // Waited in the proxy.
