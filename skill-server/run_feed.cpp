@@ -74,6 +74,13 @@ void RunFeed::on_event_line(std::string_view line) {
   add_progress(parsed->progress, std::move(parsed->message));
 }
 
+void RunFeed::on_lines_dropped(std::uint64_t lines) {
+  log::debug("lines on the events descriptor were too long, or too many",
+             {{"request_id", request_id_}, {"lines", lines}});
+  const std::lock_guard lock(mutex_);
+  lines_dropped_ += lines;
+}
+
 // Progress is a state: of a flood only the newest is worth telling.
 void RunFeed::add_progress(double progress, std::string message) {
   const bool flood = progress_events_ >= limits::kEventProgressBurstMax && last_progress_;

@@ -43,6 +43,7 @@ class RunFeed final : public RunObserver {
   void on_event_line(std::string_view line) override;
   bool has_room() override { return budget_->has_room(); }
   int room_fd() const noexcept override { return budget_->room_fd(); }
+  void on_lines_dropped(std::uint64_t lines) override;
 
   // The publishing thread. Empty unless something is due.
   Batch take(SteadyTime now);

@@ -21,6 +21,8 @@ class RunObserver {
   // False: the child's pipes are not read, so that it waits, until room_fd() is readable.
   virtual bool has_room() = 0;
   virtual int room_fd() const noexcept = 0;
+  // Once, at the end: so many lines were too long, or there never was room for them.
+  virtual void on_lines_dropped(std::uint64_t /*lines*/) {}
 };
 
 }  // namespace skillscale

@@ -339,20 +339,23 @@ class Supervision {
     process_->signal_tree(SIGKILL);
   }
 
-  // When the observer had no room to the end, the reply still gets what the pipes hold.
+  // When the observer had no room to the end, it and the reply still get what the pipes hold.
   void take_rest() {
-    for (Capture* capture : {&out_, &err_}) {
-      for (int i = 0; i < kRestReadsMax && !capture->at_end(); ++i) {
-        const std::uint64_t before = capture->total_bytes();
-        capture->read_some();
-        if (capture->total_bytes() == before) break;
+    const auto take_all = [this](Capture& capture, OutputStream stream) {
+      for (int i = 0; i < kRestReadsMax && !capture.at_end(); ++i) {
+        const std::uint64_t before = capture.total_bytes();
+        read_some(capture, stream);
+        if (capture.total_bytes() == before) break;
       }
-    }
+    };
+    take_all(out_, OutputStream::out);
+    take_all(err_, OutputStream::err);
     if (!events_.at_end()) {
       events_.read_some();
       events_.deliver(observer_);
       events_.drop_rest();
     }
+    if (observer_ != nullptr && events_.dropped() > 0) observer_->on_lines_dropped(events_.dropped());
   }
 
   void judge(const ProcessEnd& end) {
