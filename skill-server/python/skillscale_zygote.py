@@ -5,7 +5,7 @@ descriptor 5. It never reads what a run is about: that comes in a file that only
 child opens, so nothing of one run is in the memory that the next one gets.
 
 Messages, each one packet:
-    F<names>        Fork. One descriptor comes along for each letter: `s` what to run, `r` where
+    F<names>        Start. One descriptor comes along for each letter: `s` what to run, `r` where
                     the child reports, 0 to 4 as the child is to have them, `g` guardian,
                     `c` cgroup.procs, `l` Landlock ruleset.    Answer: P<pid> or E<errno>.
     K<pid>          Kill what has come loose from the run with this leader.    Answer: K.
@@ -46,6 +46,8 @@ SYS_CLOSE_RANGE, SYS_LANDLOCK_RESTRICT_SELF = 436, 446
 CAPABILITY_VERSION_3 = 0x20080522
 BPF_INSTRUCTION_BYTES = 8
 KEPT_CAPABILITIES = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4  # CHOWN, DAC_OVERRIDE, FOWNER, FSETID: as in after_clone.cpp.
+REHEARSALS = 20  # Byte code is specialised after eight calls or more.
+STANDARD_STREAM_OBJECTS = 9  # Text, buffer and file of each.
 THIS_FILE = (lambda: None).__code__.co_filename
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -94,21 +96,13 @@ class Run:
 class Setup:
     """Turns a fresh fork into the process that the run is to have. `step` is what goes on."""
 
-    def __init__(self, descriptors, zygote):
+    def __init__(self, descriptors):
         self.descriptors = descriptors
-        self.zygote = zygote
         self.step = "read what to run"
 
     def make(self):
         get = self.descriptors.get
         run = Run(read_all(get("s")))
-        self.step = "make a session"
-        os.setsid()
-        self.step = "tie the process to the zygote's life"
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != self.zygote:
-            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
-        prctl(PR_SET_DUMPABLE, 1)
         self.step = "register with the guardian"
         if get("g") is not None:
             tell_guardian(get("g"))
@@ -154,6 +148,14 @@ class Setup:
         if run.filter:
             program = FilterProgram(len(run.filter) // BPF_INSTRUCTION_BYTES, run.filter)
             prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program))
+
+
+def be_tied(zygote):
+    os.setsid()
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != zygote:
+        raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+    prctl(PR_SET_DUMPABLE, 1)
 
 
 def read_all(descriptor):
@@ -256,7 +258,6 @@ def prepare_interpreter(run):
     main.__builtins__ = sys.modules["builtins"]
     main.__annotations__ = {}
     sys.modules["__main__"] = main
-    random.seed()
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
     gc.enable()
@@ -336,10 +337,13 @@ def finish(status, preloaded):
     except BaseException as error:
         show(error)
     status = flush_standard_streams(status)
-    flush_files()
+    ends = things_that_end()
+    flush_files(ends)
     drop_variables(preloaded)
-    gc.collect()
-    flush_files()
+    if ends:
+        del ends
+        gc.collect()
+        flush_files(things_that_end())
     status = flush_standard_streams(status)
     libc.fflush(None)
     if status < 0:
@@ -348,11 +352,23 @@ def finish(status, preloaded):
     os._exit(status)
 
 
-def flush_files():
+def things_that_end():
+    """What has a destructor, but for the standard streams. Mostly nothing."""
+    found = {}
+    for value in gc.get_objects():
+        kind = type(value)
+        if kind not in found:
+            found[kind] = [] if hasattr(kind, "__del__") else None
+        if found[kind] is not None:
+            found[kind].append(value)
+    things = [value for values in found.values() if values for value in values]
+    return things if len(things) > STANDARD_STREAM_OBJECTS else []
+
+
+def flush_files(things):
     """All that are open, whoever holds them: a collected cycle may close a file before its buffer."""
-    files = [value for value in gc.get_objects() if issubclass(type(value), io.IOBase)]
     for kind in (io.TextIOBase, io.BufferedIOBase):
-        for file in files:
+        for file in things:
             if issubclass(type(file), kind):
                 flush(file)
 
@@ -392,10 +408,10 @@ def flush_standard_streams(status):
     return status
 
 
-def be_child(descriptors, zygote, preloaded):
+def be_child(descriptors, preloaded):
     """Never returns."""
     report = descriptors["r"]
-    setup = Setup(descriptors, zygote)
+    setup = Setup(descriptors)
     try:
         try:
             run = setup.make()
@@ -431,21 +447,42 @@ def receive(control):
     return data, fds
 
 
-def fork(control, data, fds, preloaded):
-    names = data[1:].decode("ascii")
-    if len(names) != len(fds):
-        raise SystemExit("a descriptor is missing")
-    if len(os.listdir("/proc/self/task")) != 1:
-        return b"E" + struct.pack("=i", errno.EDEADLK)  # A fork would leave locks behind that nobody opens.
-    zygote = os.getpid()
-    try:
-        pid = os.fork()
-    except OSError as error:
-        return b"E" + struct.pack("=i", error.errno)
-    if pid == 0:
-        control.detach()
-        be_child(dict(zip(names, fds)), zygote, preloaded)
-    return b"P" + struct.pack("=i", pid)
+class Spare:
+    """The next run's process, forked ahead of it. It waits for its descriptors on a socket of its own."""
+
+    def __init__(self, preloaded):
+        if len(os.listdir("/proc/self/task")) != 1:  # A fork would leave locks behind that nobody opens.
+            raise OSError(errno.EDEADLK, os.strerror(errno.EDEADLK))
+        self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        zygote = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self.wait(theirs, zygote, preloaded)
+        theirs.close()
+
+    def wait(self, theirs, zygote, preloaded):
+        try:
+            be_tied(zygote)
+            os.dup2(0, CONTROL)  # The zygote's own socket is none of its business.
+            self.socket.close()
+            rehearse(preloaded, 1)  # Copies the pages that every run writes to.
+            data, fds = receive(theirs)
+            if data is not None:
+                be_child(dict(zip(data[1:].decode("ascii"), fds)), preloaded)
+        finally:
+            os._exit(127)
+
+    def pass_on(self, data, fds):
+        """False: it is gone."""
+        try:
+            self.socket.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+            return True
+        except OSError:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            return False
+        finally:
+            self.socket.close()
 
 
 def children():
@@ -465,48 +502,69 @@ def parent_of(pid):
         return 0
 
 
-def sweep(leader):
-    """Ends the orphans of a run, which are children of this process (it is their subreaper)."""
-    deadline = time.monotonic() + SWEEP_SECONDS_MAX
-    while time.monotonic() < deadline:
-        orphans = [pid for pid in children() if pid != leader]
-        if not orphans:
-            return
-        for pid in orphans:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except OSError:
-                pass
-        for pid in orphans:
-            os.waitpid(pid, 0)
+class Zygote:
+    def __init__(self, control, preloaded):
+        self.control = control
+        self.preloaded = preloaded
+        self.spare = None
 
+    def make_spare(self):
+        try:
+            self.spare = Spare(self.preloaded)
+        except OSError:
+            self.spare = None  # The next request says why.
 
-def reap(pid):
-    _, status, usage = os.wait4(pid, 0)
-    try:
-        os.waitpid(-1, os.WNOHANG)
-        sweep(0)
-    except ChildProcessError:
-        pass  # Nothing came loose: the usual case.
-    cpu = int((usage.ru_utime + usage.ru_stime) * 1e6)
-    return b"W" + struct.pack("=iqq", status, cpu, usage.ru_maxrss)
+    def start(self, data, fds):
+        """Gives a run to the spare, or to a fresh one when that is gone."""
+        if len(data) - 1 != len(fds):
+            raise SystemExit("a descriptor is missing")
+        try:
+            spare, self.spare = self.spare, None
+            if spare is None or not spare.pass_on(data, fds):
+                spare = Spare(self.preloaded)
+                spare.pass_on(data, fds)
+            return b"P" + struct.pack("=i", spare.pid)
+        except OSError as error:
+            return b"E" + struct.pack("=i", error.errno)
 
+    def sweep(self, leader):
+        """Ends the orphans of a run, which are children of this process (it is their subreaper)."""
+        deadline = time.monotonic() + SWEEP_SECONDS_MAX
+        mine = (leader, self.spare.pid if self.spare else 0)
+        while time.monotonic() < deadline:
+            orphans = [pid for pid in children() if pid not in mine]
+            if not orphans:
+                return
+            for pid in orphans:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except OSError:
+                    pass
+            for pid in orphans:
+                os.waitpid(pid, 0)
 
-def serve(control, preloaded):
-    while True:
-        data, fds = receive(control)
-        if data is None:
-            return
-        if data[:1] == b"F":
-            answer = fork(control, data, fds, preloaded)
-            for descriptor in fds:
-                os.close(descriptor)
-        elif data[:1] == b"K":
-            sweep(*struct.unpack("=i", data[1:]))
-            answer = b"K"
-        else:
-            answer = reap(*struct.unpack("=i", data[1:]))
-        control.sendall(answer)
+    def reap(self, pid):
+        _, status, usage = os.wait4(pid, 0)
+        self.sweep(0)
+        cpu = int((usage.ru_utime + usage.ru_stime) * 1e6)
+        return b"W" + struct.pack("=iqq", status, cpu, usage.ru_maxrss)
+
+    def serve(self):
+        self.make_spare()
+        while True:
+            data, fds = receive(self.control)
+            if data is None:
+                return
+            if data[:1] == b"F":
+                self.control.sendall(self.start(data, fds))
+                for descriptor in fds:
+                    os.close(descriptor)
+                self.make_spare()
+            elif data[:1] == b"K":
+                self.sweep(*struct.unpack("=i", data[1:]))
+                self.control.sendall(b"K")
+            else:
+                self.control.sendall(self.reap(*struct.unpack("=i", data[1:])))
 
 
 def prepare(parent, modules):
@@ -536,21 +594,45 @@ def forget_internal_signals():
             libc.syscall(number, internal, bytes(64), None, 8)
 
 
+def rehearse(preloaded, times):
+    """What every run does first, done already: what Python makes when it is first needed (the
+    types of its compiler, specialised byte code) is there before the fork, and not made in each child."""
+    path, streams = list(sys.path), (sys.stdin, sys.stdout, sys.stderr)
+    variables = [name + b"=" + value for name, value in os.environb.items()]
+    texts = [b"script", os.devnull.encode(), b"", b"/", b"", *variables]
+    data = struct.pack("=I8qI", 8, 0, 0, 0, -1, -1, -1, -1, 0, len(texts))
+    data += b"".join(struct.pack("=I", len(text)) + text for text in texts)
+    for _ in range(times):
+        run = Run(data)
+        replace_environment(run.environment)
+        prepare_interpreter(run)
+        gc.disable()
+        run_code(run)
+        flush_standard_streams(0)
+        flush_files(things_that_end())
+        drop_variables(preloaded)
+        sys.path[:] = path
+    sys.stdin, sys.stdout, sys.stderr = streams
+    for name in ("syscall", "capget", "capset", "fflush"):
+        getattr(libc, name)
+
+
 def main(parent, modules):
     missing = prepare(parent, modules)
-    sys.modules["__main__"] = types.ModuleType("__main__")  # This file's names are nobody's business.
     null = os.open("/dev/null", os.O_RDWR)
     for number in range(5):  # Arriving descriptors must be numbered above CONTROL.
         if number != null:
             os.dup2(null, number)
     control = socket.socket(fileno=CONTROL)
+    rehearse(frozenset(sys.modules), REHEARSALS)
+    sys.modules["__main__"] = types.ModuleType("__main__")  # This file's names are nobody's business.
     preloaded = frozenset(sys.modules)
     gc.collect()
     gc.disable()
     gc.freeze()
     control.sendall(b"H" + ",".join(missing).encode("utf-8", "replace")[:1000])
     try:
-        serve(control, preloaded)
+        Zygote(control, preloaded).serve()
     finally:
         os._exit(0)
 

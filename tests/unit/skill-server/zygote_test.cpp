@@ -466,7 +466,7 @@ attempt('environ', lambda: open('/proc/%d/environ' % os.getppid(), 'rb').read())
 attempt('setsid', lambda: (os.setsid(), os.getsid(0) == os.getpid())[1])
 attempt('unshare', lambda: ctypes.CDLL(None, use_errno=True).unshare(0x10000000))
 print(resource.getrlimit(resource.RLIMIT_NOFILE), resource.getrlimit(resource.RLIMIT_CORE))
-print([line for line in open('/proc/self/status') if line.startswith(('Cap', 'NoNewPrivs', 'Seccomp:', 'Sig'))])
+print([line for line in open('/proc/self/status') if line.startswith(('Cap', 'NoNewPrivs', 'Seccomp:', 'SigB', 'SigC', 'SigI'))])
 )";
   ChildSpec what = spec(script);
   what.confinement = &confined->confinement();
