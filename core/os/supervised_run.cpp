@@ -361,6 +361,10 @@ class Supervision {
   void judge(const ProcessEnd& end) {
     outcome_.exit = end.exit;
     outcome_.usage = end.usage;
+    // Half of a result is none, also when the rest came after the exit.
+    if (outcome_.end == RunOutcome::End::exited && result_.total_bytes() > limits_.result_bytes_max) {
+      outcome_.end = RunOutcome::End::flooded;
+    }
     // Too small to be told from our own size by the kernel: what was seen of it.
     if (outcome_.usage.max_rss_bytes == 0) outcome_.usage.max_rss_bytes = largest_bytes_;
     if (outcome_.end == RunOutcome::End::exited && end.out_of_memory) outcome_.end = RunOutcome::End::out_of_memory;

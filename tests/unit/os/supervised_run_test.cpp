@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -228,6 +229,127 @@ TEST_F(SupervisedRunTest, ARunIsCancelledFromAnotherThread) {
   canceller.join();
   EXPECT_EQ(outcome.end, End::cancelled);
   EXPECT_EQ(outcome.exit.signal, SIGTERM);
+}
+
+// Has room for so much, and for more when told.
+class TestObserver final : public RunObserver {
+ public:
+  explicit TestObserver(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+  void on_output(OutputStream stream, std::string_view bytes) override {
+    (stream == OutputStream::out ? out : err) += bytes;
+  }
+  void on_event_line(std::string_view line) override { lines.emplace_back(line); }
+  bool has_room() override { return out.size() + lines.size() < bytes_max_; }
+  int room_fd() const noexcept override { return room_.fd(); }
+
+  std::string out, err;
+  std::vector<std::string> lines;
+
+ private:
+  const std::size_t bytes_max_;
+  Wakeup room_;
+};
+
+constexpr std::size_t kPlenty = 100'000'000;
+
+TEST_F(SupervisedRunTest, EventLinesGoToTheObserver) {
+  ChildSpec spec = puppet({"write-to", "3", "one\n\ntwo\n" + std::string(100, 'x') + "\nlast"});
+  spec.events = true;
+  RunLimits limits = kGenerous;
+  limits.event_line_bytes_max = 50;
+  TestObserver observer(kPlenty);
+  const auto outcome = run_supervised(spec, {}, limits, -1, &observer);
+  ASSERT_TRUE(outcome) << outcome.error();
+  EXPECT_EQ(observer.lines, (std::vector<std::string>{"one", "two", "last"}));
+  EXPECT_EQ(outcome->event_lines_dropped, 1U);
+}
+
+TEST_F(SupervisedRunTest, TheResultComesOnItsOwnDescriptor) {
+  ChildSpec spec = puppet({"write-to", "4", "{}"});
+  spec.result = true;
+  RunLimits limits = kGenerous;
+  limits.result_bytes_max = 2;
+  EXPECT_EQ(run(spec, {}, limits).result.bytes, "{}");
+  limits.result_bytes_max = 1;
+  EXPECT_EQ(run(spec, {}, limits).end, End::flooded);
+}
+
+TEST_F(SupervisedRunTest, TheObserverSeesTheOutput) {
+  TestObserver observer(kPlenty);
+  const auto outcome = run_supervised(puppet({"echo", "hello"}), {}, kGenerous, -1, &observer);
+  ASSERT_TRUE(outcome) << outcome.error();
+  EXPECT_EQ(observer.out, "hello\n");
+  EXPECT_EQ(outcome->out_bytes_total, 6U);
+}
+
+TEST_F(SupervisedRunTest, AChildWaitsWhileTheObserverHasNoRoomAndTheDeadlineCounts) {
+  RunLimits limits = with_timeout(300ms, 0ms);
+  limits.drain_grace = 100ms;
+  TestObserver observer(1);
+  const auto outcome = run_supervised(puppet({"flood", "1", "30000000"}), {}, limits, -1, &observer);
+  ASSERT_TRUE(outcome) << outcome.error();
+  EXPECT_EQ(outcome->end, End::timed_out);
+  EXPECT_LT(observer.out.size(), 1'000'000U);
+}
+
+TEST_F(SupervisedRunTest, WhatTheObserverHadNoRoomForIsInTheOutputAllTheSame) {
+  TestObserver observer(0);
+  RunLimits limits = kGenerous;
+  limits.drain_grace = 100ms;
+  const auto outcome = run_supervised(puppet({"echo", "hello"}), {}, limits, -1, &observer);
+  ASSERT_TRUE(outcome) << outcome.error();
+  EXPECT_EQ(observer.out, "");
+  EXPECT_EQ(outcome->out.bytes, "hello\n");
+}
+
+TEST_F(SupervisedRunTest, AHogIsKilled) {
+  RunLimits limits = kGenerous;
+  limits.tree_memory_bytes_max = 64 * limits::kMiB;
+  const RunOutcome outcome = run(puppet({"use-memory", "100"}), {}, limits);
+  EXPECT_EQ(outcome.end, End::out_of_memory);
+  EXPECT_EQ(outcome.exit.signal, SIGKILL);
+}
+
+TEST_F(SupervisedRunTest, TooManyProcessesAreKilled) {
+  RunLimits limits = kGenerous;
+  limits.processes_max = 10;
+  EXPECT_EQ(run(puppet({"fork-children", "20"}), {}, limits).end, End::too_many_processes);
+}
+
+TEST_F(SupervisedRunTest, AFolderThatGrowsTooLargeEndsTheRun) {
+  const ReadyPipe folder;  // Its folder will do.
+  RunLimits limits = kGenerous;
+  limits.folder_files_max = 10;
+  limits.folder = std::filesystem::path(folder.path()).parent_path();
+  ChildSpec spec = puppet({"make-files", "20"});
+  spec.working_folder = limits.folder;
+  EXPECT_EQ(run(spec, {}, limits).end, End::folder_too_large);
+}
+
+TEST_F(SupervisedRunTest, ProcessorTimeIsMeasuredAndLimited) {
+  Confinement confinement;
+  confinement.limits.cpu = 1s;
+  ChildSpec spec = puppet({"burn"});
+  spec.confinement = &confinement;
+  const RunOutcome outcome = run(spec);
+  EXPECT_EQ(outcome.end, End::timed_out);
+  EXPECT_TRUE(outcome.cpu_limit);
+  EXPECT_GE(outcome.usage.cpu, 900ms);
+}
+
+TEST_F(SupervisedRunTest, LimitsAndPrivilegesAreAsTheConfinementSays) {
+  Confinement confinement;
+  confinement.limits = {.memory_bytes = 1U << 30U, .cpu = 7s, .file_bytes = 1000, .open_files = 50};
+  confinement.drop_capabilities = confinement.no_new_privileges = true;
+  ChildSpec spec = puppet({"print-limits"});
+  spec.confinement = &confinement;
+  EXPECT_EQ(run(spec).out.bytes, "0 1073741824 7 1000 50 \n");
+  spec.argv.back() = "print-privileges";
+  const std::string text = run(spec).out.bytes;
+  EXPECT_NE(text.find("NoNewPrivs:\t1"), std::string::npos) << text;
+  EXPECT_NE(text.find("CapInh:\t0000000000000000"), std::string::npos) << text;
+  EXPECT_NE(text.find(::geteuid() == 0 ? "CapEff:\t000000000000001b" : "CapEff:\t0000000000000000"), std::string::npos)
+      << text;
 }
 
 TEST_F(SupervisedRunTest, ManyRunsAtOnceDoNotDisturbEachOther) {
