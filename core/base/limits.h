@@ -234,6 +234,8 @@ inline constexpr std::size_t kPublicFilesMax = 50000;
 inline constexpr std::size_t kPublicFilesDepthMax = 16;
 // /tmp and /dev/shm of a strict run, each: they lie in memory and end with the run.
 inline constexpr std::size_t kStrictScratchBytesMax = 64 * kMiB;
+// Rulesets made ahead: each is a descriptor, and no more are ever needed at once than runs begin together.
+inline constexpr std::size_t kSpareRulesetsMax = 16;
 // Starting one bubblewrap to see whether it works takes some milliseconds.
 inline constexpr std::chrono::milliseconds kSandboxProbeTimeout = 10s;
 

@@ -208,6 +208,13 @@ std::uint64_t max_rss_bytes(const rusage& usage) {
   return usage.ru_maxrss <= own.ru_maxrss ? 0 : static_cast<std::uint64_t>(usage.ru_maxrss) * limits::kKiB;
 }
 
+// As shells and bubblewrap tell it: 128 + the signal that ended the program.
+ExitStatus status_inside(ExitStatus status) noexcept {
+  constexpr int kSignalBase = 128;
+  if (!status.code || *status.code <= kSignalBase || *status.code >= kSignalBase + NSIG) return status;
+  return {.code = std::nullopt, .signal = *status.code - kSignalBase};
+}
+
 ProcessEnd to_end(const siginfo_t& info, const rusage& usage) {
   ProcessEnd end;
   (info.si_code == CLD_EXITED ? end.exit.code : end.exit.signal) = info.si_status;
@@ -268,6 +275,7 @@ Result<std::unique_ptr<RunningProcess>> ChildProcess::launch(const ChildSpec& sp
   }
   std::unique_ptr<ChildProcess> child(new ChildProcess(cloned.pid, Fd(cloned.pidfd), spec.leash));
   if (const RunCgroup* cgroup = cgroup_of(spec.leash)) child->out_of_memory_kills_ = cgroup->out_of_memory_kills();
+  child->is_wrapper_ = spec.confinement != nullptr && spec.confinement->wraps_program;
   // The handle reaps the failed child.
   if (plan.failed_step != AfterCloneStep::none) {
     return Error::from_errno(ErrorCode::spawn_failed, describe(plan.failed_step, spec), plan.error);
@@ -329,7 +337,9 @@ std::optional<ProcessEnd> ChildProcess::wait(int options) noexcept {
   } while (result != 0 && errno == EINTR);
   SK_CHECK(result == 0);  // Nobody else reaps our children.
   if (info.si_pid == 0) return std::nullopt;
-  return to_end(info, usage);
+  ProcessEnd end = to_end(info, usage);
+  if (is_wrapper_) end.exit = status_inside(end.exit);
+  return end;
 }
 
 }  // namespace skillscale

@@ -10,6 +10,7 @@
 #include <array>
 #include <utility>
 
+#include "base/guarded.h"
 #include "base/limits.h"
 #include "os/bubblewrap.h"
 #include "os/public_files.h"
@@ -150,11 +151,14 @@ struct Sandbox::State {
   Fd allow_list;
   std::optional<FilterSet> offline;
   std::optional<FilterSet> online;
+  mutable Guarded<std::vector<LandlockRuleset>> spare;  // With the system's paths, for runs to come.
 
   Result<void> make_filters();
   Result<FilterSet> make_filter_set(bool network) const;
   Result<void> open_paths(const PublicFiles& etc);
   Result<LandlockRuleset> make_ruleset(const SandboxRequest& request) const;
+  Result<LandlockRuleset> make_base_ruleset() const;
+  Result<LandlockRuleset> take_base_ruleset() const;
   const FilterSet& filters(bool network) const { return network ? *online : *offline; }
 };
 
@@ -214,12 +218,27 @@ Result<void> Sandbox::State::open_paths(const PublicFiles& etc) {
   return open_all(settings.writable, PathAccess::write);
 }
 
-Result<LandlockRuleset> Sandbox::State::make_ruleset(const SandboxRequest& request) const {
+Result<LandlockRuleset> Sandbox::State::make_base_ruleset() const {
   auto ruleset = LandlockRuleset::create(features.landlock_abi);
   if (!ruleset) return ruleset;
   for (const LandlockPath& path : paths) {
     if (auto allowed = ruleset->allow(path); !allowed) return std::move(allowed).error();
   }
+  return ruleset;
+}
+
+Result<LandlockRuleset> Sandbox::State::take_base_ruleset() const {
+  if (auto rulesets = spare.lock(); !rulesets->empty()) {
+    LandlockRuleset taken = std::move(rulesets->back());
+    rulesets->pop_back();
+    return taken;
+  }
+  return make_base_ruleset();
+}
+
+Result<LandlockRuleset> Sandbox::State::make_ruleset(const SandboxRequest& request) const {
+  auto ruleset = take_base_ruleset();
+  if (!ruleset) return ruleset;
   for (const std::string& name : request.readable) {
     const auto path = LandlockPath::open(name, PathAccess::read);
     if (!path) continue;
@@ -265,6 +284,12 @@ Result<Sandbox> Sandbox::create(SandboxSettings settings, SandboxFeatures featur
   for (const std::string& path : state->settings.readable) state->bubblewrap->read_only(path);
   for (const std::string& path : state->settings.writable) state->bubblewrap->writable(path);
   return Sandbox(std::move(state));
+}
+
+void Sandbox::prepare_next() const {
+  if (state_->features.landlock_abi == 0 || state_->spare.lock()->size() >= limits::kSpareRulesetsMax) return;
+  // A failure shows when the next run makes its own.
+  if (auto ruleset = state_->make_base_ruleset()) state_->spare.lock()->push_back(*std::move(ruleset));
 }
 
 std::vector<std::string> Sandbox::missing(SandboxProfile profile) const {

@@ -95,6 +95,9 @@ class Sandbox {
 
   // Error not_allowed: the kernel lacks what the profile needs and degrading is not allowed.
   Result<Confined> confine(const SandboxRequest& request) const;
+  // Makes ahead what the next run needs, where that is worth it. For the time in which a
+  // program that was just started gets going.
+  void prepare_next() const;
   // What a profile needs and is not there, e.g. "landlock"; empty: it can be had in full.
   std::vector<std::string> missing(SandboxProfile profile) const;
   const SandboxFeatures& features() const noexcept;
