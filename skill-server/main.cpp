@@ -5,6 +5,7 @@
 
 #include "daemon/logging.h"
 #include "os/core_dumps.h"
+#include "skill-server/kill_ladder.h"
 #include "skill-server/server.h"
 
 namespace {
@@ -37,6 +38,15 @@ void log_problems(const ScanResult& scanned, const std::string& folder) {
   if (scanned.catalogue.all().empty()) log::warn("no skill is loaded", {{"folder", folder}});
 }
 
+void log_ladder(const KillLadder& ladder) {
+  log::info("runs are killed as a whole",
+            {{"strategy", name_of(ladder.strategy())}, {"guardian", ladder.guardian().pid()}});
+  if (!ladder.cgroup_problem().empty()) log::debug("no control groups", {{"reason", ladder.cgroup_problem()}});
+  if (ladder.strategy() == KillStrategy::group) {
+    log::warn("what leaves the process group of its run is not killed", {{"strategy", "group"}});
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -50,9 +60,12 @@ int main(int argc, char** argv) try {
     return 0;
   }
   const ServerSettings& settings = loaded->settings;
-  keep_memory_private();                                    // Credentials of runs pass through it.
-  auto shutdown = Shutdown::on_signals({SIGINT, SIGTERM});  // Before the first thread.
+  keep_memory_private();                                          // Credentials of runs pass through it.
+  auto shutdown = Shutdown::on_signals({SIGINT, SIGTERM});        // Before the first thread.
+  const auto ladder = KillLadder::start(settings.kill_strategy);  // Forks: before the first thread, too.
   start_log("skillscale_skill_server", settings.common);
+  if (!ladder) return fail(ladder.error());
+  log_ladder(**ladder);
   for (const std::string& line : loaded->effective) log::debug(line);
   const auto scanned = scan_skills(settings);
   if (!scanned) return fail(scanned.error());
@@ -60,7 +73,8 @@ int main(int argc, char** argv) try {
 
   zmq::context_t context = make_context();
   const SystemClock clock;
-  const auto server = Server::create(settings, {.context = context, .clock = clock, .catalogue = scanned->catalogue});
+  const auto server = Server::create(
+      settings, {.context = context, .clock = clock, .catalogue = scanned->catalogue, .ladder = ladder->get()});
   if (!server) return fail(server.error());
   return (*server)->run(&shutdown);
 } catch (const std::exception& error) {

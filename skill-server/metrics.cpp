@@ -35,6 +35,8 @@ ServerMetrics::ServerMetrics(const std::vector<std::string>& topics, const Catal
                        .Register(*registry_)),
       malformed_(counter("skillscale_server_malformed_total", "Messages that are not what the protocol says")),
       replies_lost_(counter("skillscale_server_replies_lost_total", "Replies dropped because a proxy took none")),
+      guardians_lost_(counter("skillscale_server_guardians_lost_total",
+                              "Guardian processes that ended: runs are not killed when the server is")),
       queued_(gauge("skillscale_server_queued", "Intents that have not started")),
       running_(gauge("skillscale_server_running", "Skills that run now")),
       proxies_(gauge("skillscale_server_proxies_joined", "Proxies that this server has joined")),
@@ -66,6 +68,15 @@ prometheus::Counter& ServerMetrics::counter(const char* name, const char* help) 
 
 prometheus::Gauge& ServerMetrics::gauge(const char* name, const char* help) {
   return prometheus::BuildGauge().Name(name).Help(help).Register(*registry_).Add({});
+}
+
+void ServerMetrics::kill_strategy(std::string_view name) {
+  prometheus::BuildGauge()
+      .Name("skillscale_kill_strategy")
+      .Help("1 for the way in which runs are killed as a whole")
+      .Register(*registry_)
+      .Add({{"strategy", std::string(name)}})
+      .Set(1);
 }
 
 void ServerMetrics::received(const std::string& topic) {

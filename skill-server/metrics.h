@@ -28,6 +28,8 @@ class ServerMetrics {
   void received(const std::string& topic);
   void malformed() { malformed_.Increment(); }
   void replied(const Reply& reply);
+  void kill_strategy(std::string_view name);  // Once, at start.
+  void guardian_lost() { guardians_lost_.Increment(); }
   void reply_lost() { replies_lost_.Increment(); }
   void observe(const Runs& runs, std::size_t proxies_joined, std::size_t reply_backlog);
 
@@ -45,6 +47,7 @@ class ServerMetrics {
   std::map<std::string, prometheus::Histogram*, std::less<>> seconds_of_;  // By skill, with "other".
   prometheus::Counter& malformed_;
   prometheus::Counter& replies_lost_;
+  prometheus::Counter& guardians_lost_;
   prometheus::Gauge& queued_;
   prometheus::Gauge& running_;
   prometheus::Gauge& proxies_;

@@ -115,7 +115,8 @@ Result<void> Server::start() {
     links_.push_back(std::make_unique<FabricLink>(parts_.context, memberships_of(settings_), settings_.credits));
     if (auto connected = links_.back()->connect(proxy); !connected) return connected;
   }
-  pool_.emplace(settings_.workers, executor_);
+  if (parts_.ladder != nullptr) metrics_.kill_strategy(name_of(parts_.ladder->strategy()));
+  pool_.emplace(settings_.workers, executor_, parts_.ladder);
   return {};
 }
 
@@ -198,7 +199,17 @@ void Server::keep_up() {
   act();
   for (const auto& link : links_) link->retry_backlog();
   metrics_.observe(runs_, proxies_joined(), reply_backlog());
+  look_after_guardian();
   advance_drain();
+}
+
+// Only a new process could have another one: this one has threads.
+void Server::look_after_guardian() {
+  if (guardian_lost_ || parts_.ladder == nullptr || parts_.ladder->guardian().is_alive()) return;
+  guardian_lost_ = true;
+  metrics_.guardian_lost();
+  log::error("the guardian is gone: if this server is killed, its runs go on",
+             {{"guardian", parts_.ladder->guardian().pid()}});
 }
 
 std::size_t Server::proxies_joined() const {

@@ -36,6 +36,7 @@ class Server : private EventOutlet {
     zmq::context_t& context;
     const Clock& clock;
     const Catalogue& catalogue;
+    const KillLadder* ladder = nullptr;  // Without it the process group of a run is all that is killed.
   };
 
   // Connects, and answers HTTP. Errors: io_error (a port is taken), invalid_config (an address is wrong).
@@ -64,6 +65,7 @@ class Server : private EventOutlet {
   void take_results();
   void act();
   void keep_up();
+  void look_after_guardian();
 
   // Messages.
   void handle(std::size_t link, const Dispatch& dispatch);
@@ -114,6 +116,7 @@ class Server : private EventOutlet {
   bool ready_file_written_ = false;
   Phase phase_ = Phase::serving;
   bool killed_ = false;
+  bool guardian_lost_ = false;
   SteadyTime phase_end_ = SteadyTime::max();
   int exit_status_ = 0;
   EventMetrics event_metrics_;

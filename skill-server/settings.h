@@ -30,6 +30,7 @@ struct ServerSettings {
   std::chrono::milliseconds timeout = limits::kRunTimeoutDefault;
   std::chrono::milliseconds timeout_max = limits::kRunTimeoutMax;
   std::chrono::milliseconds kill_grace = limits::kKillGrace;
+  std::string kill_strategy = "auto";  // Or a name of KillStrategy (os/kill_strategy.h).
   std::chrono::milliseconds drain_timeout = limits::kDrainTimeoutDefault;
   RunMaxima maxima{};
   ArtifactBounds artifacts{};

@@ -12,6 +12,7 @@
 #include "os/run_observer.h"
 #include "os/wakeup.h"
 #include "skill-server/executor.h"
+#include "skill-server/kill_ladder.h"
 #include "skill-server/runs.h"
 
 namespace skillscale {
@@ -25,8 +26,8 @@ class WorkerPool {
     Reply reply;
   };
 
-  // `executor` must outlive the pool.
-  WorkerPool(std::size_t workers, const Executor& executor);
+  // `executor` and `ladder` (nullptr: none) must outlive the pool.
+  WorkerPool(std::size_t workers, const Executor& executor, const KillLadder* ladder);
   ~WorkerPool();  // Stops what still runs and waits for it.
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -51,9 +52,10 @@ class WorkerPool {
     std::size_t slot = 0;
   };
 
-  void work();
+  void work(std::size_t number);
 
   const Executor& executor_;
+  const KillLadder* const ladder_;
   std::vector<std::unique_ptr<Wakeup>> cancels_;  // By slot.
   std::vector<std::size_t> free_slots_;
   std::unordered_map<RunId, std::size_t> slot_of_;

@@ -229,6 +229,12 @@ ProcessEnd to_end(const siginfo_t& info, const rusage& usage) {
 Guardian* guardian_of(const RunLeash* leash) { return leash == nullptr ? nullptr : leash->guardian; }
 RunCgroup* cgroup_of(const RunLeash* leash) { return leash == nullptr ? nullptr : leash->cgroup; }
 
+// Every sandbox has the filter that keeps the group together; without one the leash brings it.
+const Confinement* confinement_of(const ChildSpec& spec) {
+  if (spec.confinement != nullptr || spec.leash == nullptr) return spec.confinement;
+  return spec.leash->pin;
+}
+
 // Empty, unless the ruleset has a number that a pipe of the child takes.
 Result<Fd> lifted_ruleset(const ChildSpec& spec) {
   if (spec.confinement == nullptr || spec.confinement->landlock_ruleset < 0) return Fd();
@@ -267,7 +273,7 @@ Result<std::unique_ptr<RunningProcess>> ChildProcess::launch(const ChildSpec& sp
                       .parent = ::getpid(),
                       .guardian_fd = guardian_of(spec.leash) == nullptr ? -1 : guardian_of(spec.leash)->fd(),
                       .cgroup_procs_fd = cgroup_of(spec.leash) == nullptr ? -1 : cgroup_of(spec.leash)->procs_fd(),
-                      .confinement = spec.confinement,
+                      .confinement = confinement_of(spec),
                       .landlock_ruleset = ruleset_of(spec, *lifted)};
   const Cloned cloned = clone_child(plan);
   if (cloned.pid < 0) {

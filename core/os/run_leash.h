@@ -7,6 +7,7 @@ namespace skillscale {
 
 class Guardian;
 class RunCgroup;
+struct Confinement;
 
 // The rungs of the ladder, best first (os/kill_strategy.h). On every one of them
 // the process group is killed as well.
@@ -21,6 +22,8 @@ struct RunLeash {
   KillStrategy strategy = KillStrategy::group;
   Guardian* guardian = nullptr;  // Kills the tree when the daemon cannot (SIGKILL); nullptr: nobody.
   RunCgroup* cgroup = nullptr;   // With KillStrategy::cgroup: a leaf that holds this run alone.
+  // With KillStrategy::pinned, for a run without a confinement: the filter alone.
+  const Confinement* pin = nullptr;
 };
 
 }  // namespace skillscale
