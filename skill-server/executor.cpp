@@ -1,5 +1,6 @@
 #include "skill-server/executor.h"
 
+#include <filesystem>
 #include <string_view>
 #include <utility>
 
@@ -97,6 +98,7 @@ struct Executor::Prepared {
   RunFolder folder;
   RunEnvironment environment;
   Runnable run;
+  std::vector<std::string> readable;  // Beside the skill and the interpreter.
 };
 
 Result<std::string> Executor::python_shim() const {
@@ -132,7 +134,9 @@ Result<Executor::Prepared> Executor::prepare(const RunWork& work, const RunPlan&
   if (function) add_dialect_variables(*environment, *work.skill, *folder);
   if (function) environment->set("SKILLSCALE_RESULT_FD", std::to_string(kResultFd));
   if (events) environment->set("SKILLSCALE_EVENTS_FD", std::to_string(kEventsFd));
-  return Prepared{std::move(*folder), std::move(*environment), std::move(run)};
+  std::vector<std::string> readable;
+  if (function) readable.push_back(std::filesystem::path(run.argv[2]).parent_path());  // That of the shim.
+  return Prepared{std::move(*folder), std::move(*environment), std::move(run), std::move(readable)};
 }
 
 // What is left to do when the process has ended: its result and its files.
@@ -165,7 +169,8 @@ void Executor::finish(Reply& reply, const RunWork& work, const RunPlan& plan, st
 }
 
 Result<RunOutcome> Executor::supervise(const RunWork& work, const RunPlan& plan, const RunBounds& bounds,
-                                       const Prepared& prepared, int cancel_fd, const RunContext& context) const {
+                                       const Prepared& prepared, int cancel_fd, const RunContext& context,
+                                       std::vector<std::string>& warnings) const {
   Confinement confinement;
   confinement.limits = resource_limits(bounds.maxima);
   ChildSpec spec;
@@ -177,11 +182,21 @@ Result<RunOutcome> Executor::supervise(const RunWork& work, const RunPlan& plan,
   spec.result = plan.kind == RunPlan::Kind::function;
   spec.confinement = &confinement;
   spec.leash = context.leash;
+  std::optional<SandboxPolicy::ConfinedRun> confined;
+  if (settings_.sandbox != nullptr) {
+    auto made = settings_.sandbox->confine(*work.skill, spec.program, spec.working_folder, confinement.limits,
+                                           prepared.readable);
+    if (!made) return std::move(made).error();
+    confined.emplace(*std::move(made));
+    confined->apply_to(spec);
+    warnings = confined->warnings;
+  }
   const auto before = std::chrono::steady_clock::now();
   auto process = launch(spec, context);
   for (std::string& variable : spec.environment) wipe(variable);
   if (!process) return std::move(process).error();
   const auto spawn_time = std::chrono::steady_clock::now() - before;
+  if (settings_.sandbox != nullptr) settings_.sandbox->sandbox().prepare_next();
   auto outcome =
       run_supervised(std::move(*process), work.intent.stdin_data,
                      limits_for(bounds, settings_.kill_grace, prepared.folder.path()), cancel_fd, context.observer);
@@ -197,7 +212,8 @@ Reply Executor::run(const RunWork& work, const RunPlan& plan, const RunBounds& b
     fail(reply, prepared.error().code, prepared.error().detail);
     return reply;
   }
-  auto outcome = supervise(work, plan, bounds, *prepared, cancel_fd, context);
+  std::vector<std::string> warnings;
+  auto outcome = supervise(work, plan, bounds, *prepared, cancel_fd, context, warnings);
   if (outcome) {
     const std::string result = std::move(outcome->result.bytes);
     reply = judge_run(std::move(*outcome), bounds);
@@ -208,6 +224,7 @@ Reply Executor::run(const RunWork& work, const RunPlan& plan, const RunBounds& b
     fail(reply, outcome.error().code, outcome.error().detail);
   }
   if (leaves_nobody(context)) prepared->folder.keep_for_next(folders_);
+  reply.warnings.insert(reply.warnings.end(), warnings.begin(), warnings.end());
   if (context.used != nullptr) context.used->emplace(std::move(prepared->folder));
   return reply;
 }

@@ -17,6 +17,7 @@
 #include "skill-server/run_folder.h"
 #include "skill-server/run_plan.h"
 #include "skill-server/runs.h"
+#include "skill-server/sandbox_policy.h"
 
 namespace skillscale {
 
@@ -38,6 +39,7 @@ struct ExecutorSettings {
   std::chrono::milliseconds kill_grace = limits::kKillGrace;
   RunMaxima maxima{};
   ArtifactBounds artifacts{};
+  const SandboxPolicy* sandbox = nullptr;  // Borrowed; nullptr: runs are not confined.
 };
 
 // Thread-safe. execute() blocks the calling thread for the whole run, so that thread
@@ -60,7 +62,8 @@ class Executor {
   Result<Prepared> prepare(const RunWork& work, const RunPlan& plan, const RunMaxima& maxima, bool events) const;
   // Seen to its end, in the folder that is prepared.
   Result<RunOutcome> supervise(const RunWork& work, const RunPlan& plan, const RunBounds& bounds,
-                               const Prepared& prepared, int cancel_fd, const RunContext& context) const;
+                               const Prepared& prepared, int cancel_fd, const RunContext& context,
+                               std::vector<std::string>& warnings) const;
   Result<std::string> python_shim() const;
   void finish(Reply& reply, const RunWork& work, const RunPlan& plan, std::string_view result,
               const RunFolder& folder) const;

@@ -47,6 +47,22 @@ void log_ladder(const KillLadder& ladder) {
   }
 }
 
+void log_sandbox(const SandboxPolicy& policy) {
+  const SandboxFeatures& has = policy.sandbox().features();
+  log::info("sandbox", {{"profile", name_of(policy.rules().profile)},
+                        {"weakest", name_of(policy.rules().weakest)},
+                        {"network", policy.rules().allow_network},
+                        {"seccomp", has.seccomp},
+                        {"landlock_abi", has.landlock_abi},
+                        {"namespaces", has.namespaces ? "yes" : "no: " + has.namespaces_problem}});
+  if (policy.rules().profile == SandboxProfile::none) {
+    log::warn("skills are not confined: they may do all that this server may");
+  }
+  for (const std::string& feature : policy.sandbox().missing(policy.rules().profile)) {
+    log::warn("the sandbox is weaker than it should be", {{"missing", feature}});
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -71,10 +87,19 @@ int main(int argc, char** argv) try {
   if (!scanned) return fail(scanned.error());
   log_problems(*scanned, settings.skills_folder);
 
+  SandboxSettings sandbox_settings = settings.sandbox;
+  sandbox_settings.protected_processes.push_back((*ladder)->guardian().pid());
+  const auto sandbox = SandboxPolicy::create(settings.sandbox_rules, sandbox_settings);
+  if (!sandbox) return fail(sandbox.error());
+  log_sandbox(*sandbox);
+
   zmq::context_t context = make_context();
   const SystemClock clock;
-  const auto server = Server::create(
-      settings, {.context = context, .clock = clock, .catalogue = scanned->catalogue, .ladder = ladder->get()});
+  const auto server = Server::create(settings, {.context = context,
+                                                .clock = clock,
+                                                .catalogue = scanned->catalogue,
+                                                .ladder = ladder->get(),
+                                                .sandbox = &*sandbox});
   if (!server) return fail(server.error());
   return (*server)->run(&shutdown);
 } catch (const std::exception& error) {

@@ -79,6 +79,26 @@ void ServerMetrics::kill_strategy(std::string_view name) {
       .Set(1);
 }
 
+void ServerMetrics::sandbox(const Sandbox& sandbox) {
+  const SandboxFeatures& has = sandbox.features();
+  auto& features = prometheus::BuildGauge()
+                       .Name("skillscale_sandbox_feature")
+                       .Help("1 where the machine has what the sandbox profiles need")
+                       .Register(*registry_);
+  features.Add({{"feature", "seccomp"}}).Set(has.seccomp ? 1 : 0);
+  features.Add({{"feature", "landlock"}}).Set(has.landlock_abi > 0 ? 1 : 0);
+  features.Add({{"feature", "bubblewrap"}}).Set(has.bwrap.empty() ? 0 : 1);
+  features.Add({{"feature", "namespaces"}}).Set(has.namespaces ? 1 : 0);
+  gauge("skillscale_sandbox_landlock_abi", "Version of the kernel's Landlock; 0: none").Set(has.landlock_abi);
+  auto& profiles = prometheus::BuildGauge()
+                       .Name("skillscale_sandbox_profile")
+                       .Help("1 where a sandbox profile can be had in full")
+                       .Register(*registry_);
+  for (const auto profile : {SandboxProfile::none, SandboxProfile::standard, SandboxProfile::strict}) {
+    profiles.Add({{"profile", std::string(name_of(profile))}}).Set(sandbox.missing(profile).empty() ? 1 : 0);
+  }
+}
+
 void ServerMetrics::received(const std::string& topic) {
   if (const auto found = received_.find(topic); found != received_.end()) found->second->Increment();
 }

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "os/sandbox.h"
 #include "protocol/reply.h"
 #include "skill-server/catalogue.h"
 #include "skill-server/runs.h"
@@ -25,6 +26,7 @@ class ServerMetrics {
   // Label values come from the topics and the catalogue alone; any other skill is "other".
   ServerMetrics(const std::vector<std::string>& topics, const Catalogue& catalogue, std::size_t workers);
 
+  void sandbox(const Sandbox& sandbox);  // Once, at the start.
   void received(const std::string& topic);
   void malformed() { malformed_.Increment(); }
   void replied(const Reply& reply);

@@ -52,7 +52,7 @@ Result<SandboxRules> SandboxRules::from_names(const std::string& profile, const 
                                               bool allow_network) {
   const auto strength = sandbox_profile_from_name(profile);
   if (!strength) return Error{ErrorCode::invalid_config, "sandbox: allowed are none, standard and strict"};
-  const auto least = weakest.empty() ? strength : sandbox_profile_from_name(weakest);
+  const auto least = sandbox_profile_from_name(weakest);
   if (!least) return Error{ErrorCode::invalid_config, "sandbox-weakest: allowed are none, standard and strict"};
   if (*least > *strength) {
     return Error{ErrorCode::invalid_config,
@@ -88,6 +88,20 @@ std::vector<std::string> paths_of_program(const std::string& program) {
   const fs::path target = fs::canonical(program, failed);
   if (!failed && target != program && !belongs_to_system(target)) add_program(paths, target);
   return paths;
+}
+
+Result<SandboxPolicy> SandboxPolicy::create(const SandboxRules& rules, const SandboxSettings& settings) {
+  auto sandbox = Sandbox::create(settings, probe_sandbox());
+  if (!sandbox) return std::move(sandbox).error();
+  const auto absent = sandbox->missing(rules.profile);
+  if (absent.empty() || settings.on_missing == SandboxSettings::OnMissing::degrade) {
+    return SandboxPolicy(rules, *std::move(sandbox));
+  }
+  std::string detail = "the " + in_words(rules.profile) + " cannot be had here: this machine lacks " + joined(absent);
+  const std::string& why = sandbox->features().namespaces_problem;
+  if (rules.profile == SandboxProfile::strict && !why.empty()) detail += " (" + why + ")";
+  return Error{ErrorCode::not_allowed,
+               detail + "; choose a weaker one with --sandbox, or allow what there is with --sandbox-missing degrade"};
 }
 
 Result<SandboxPolicy::ConfinedRun> SandboxPolicy::confine(const Skill& skill, const std::string& program,

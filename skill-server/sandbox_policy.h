@@ -16,8 +16,7 @@ struct SandboxRules {
   SandboxProfile weakest = SandboxProfile::standard;  // The weakest that a skill may ask for.
   bool allow_network = false;                         // For the skills that ask for it.
 
-  // The profile as it is given, `weakest` as it is given or, when empty, the same. Error
-  // invalid_config for an unknown name, or when the weakest is stronger than the profile.
+  // Error invalid_config for an unknown name, or when the weakest is stronger than the profile.
   static Result<SandboxRules> from_names(const std::string& profile, const std::string& weakest, bool allow_network);
 };
 
@@ -40,11 +39,20 @@ std::vector<std::string> paths_of_program(const std::string& program);
 // Confines the runs of a server. Immutable; thread-safe.
 class SandboxPolicy {
  public:
+  // Probes the machine. Errors: invalid_config (a path of the settings); not_allowed when the profile of the
+  // rules cannot be had here and degrading is not allowed.
+  static Result<SandboxPolicy> create(const SandboxRules& rules, const SandboxSettings& settings);
   SandboxPolicy(SandboxRules rules, Sandbox sandbox) : rules_(rules), sandbox_(std::move(sandbox)) {}
 
   struct ConfinedRun {
     Confined confined;
     std::vector<std::string> warnings;  // For the reply.
+
+    // Makes `spec` start its program confined. This object must outlive the process.
+    void apply_to(ChildSpec& spec) const {
+      spec.confinement = &confined.confinement();
+      confined.wrap(spec);
+    }
   };
   // `program` is what will be started, `readable` is needed beside it and the skill's folder. Error
   // not_allowed says what the skill asks for and who does not allow it, or what the kernel lacks.

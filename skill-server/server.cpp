@@ -95,11 +95,14 @@ Server::Server(const ServerSettings& settings, const Parts& parts)
       executor_({.run_folders = settings.run_folders,
                  .kill_grace = settings.kill_grace,
                  .maxima = settings.maxima,
-                 .artifacts = settings.artifacts}),
+                 .artifacts = settings.artifacts,
+                 .sandbox = parts.sandbox}),
       metrics_(settings.topics, parts.catalogue, settings.workers),
       runs_(bounds_of(settings)),
       event_metrics_(*metrics_.registry()),
-      events_(server_id_, *this, event_metrics_) {}
+      events_(server_id_, *this, event_metrics_) {
+  if (parts.sandbox != nullptr) metrics_.sandbox(parts.sandbox->sandbox());
+}
 
 Server::~Server() = default;
 

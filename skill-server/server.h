@@ -23,6 +23,7 @@
 #include "skill-server/matcher.h"
 #include "skill-server/metrics.h"
 #include "skill-server/runs.h"
+#include "skill-server/sandbox_policy.h"
 #include "skill-server/settings.h"
 #include "skill-server/worker_pool.h"
 
@@ -36,7 +37,8 @@ class Server : private EventOutlet {
     zmq::context_t& context;
     const Clock& clock;
     const Catalogue& catalogue;
-    const KillLadder* ladder = nullptr;  // Without it the process group of a run is all that is killed.
+    const KillLadder* ladder = nullptr;      // Without it the process group of a run is all that is killed.
+    const SandboxPolicy* sandbox = nullptr;  // nullptr: runs are not confined.
   };
 
   // Connects, and answers HTTP. Errors: io_error (a port is taken), invalid_config (an address is wrong).

@@ -28,6 +28,10 @@ Exit status:
   1  cannot start (for example a port is taken), or was made to stop at once
   2  a setting is wrong)";
 
+constexpr const char* kRefuse = "refuse";
+constexpr const char* kDegrade = "degrade";
+constexpr const char* kSame = "same";
+
 // The types that Config fills, before they become ServerSettings.
 struct Raw {
   std::vector<std::string> proxy_xsub{"tcp://127.0.0.1:5444"};
@@ -42,6 +46,10 @@ struct Raw {
   std::int64_t processes = limits::kRunProcessesMax;
   std::int64_t artifacts = limits::kArtifactsMax;
   std::int64_t artifact_bytes = limits::kArtifactBytesMax;
+  std::string sandbox{name_of(SandboxProfile::standard)};
+  std::string sandbox_weakest = kSame;
+  std::string sandbox_missing = kRefuse;
+  bool allow_network = false;
   std::int64_t reply_cache_bytes = limits::kReplyCacheBytesMax;
   std::int64_t metrics_port = 9101;
 };
@@ -115,6 +123,27 @@ void declare_maxima(Config& config, Raw& raw) {
                      static_cast<std::int64_t>(limits::kArtifactBytesLimit), "bytes of these files together");
 }
 
+Result<void> check_absolute(std::string_view path) {
+  if (path.starts_with('/')) return {};
+  return Error{ErrorCode::invalid_config, "allowed are absolute paths"};
+}
+
+void declare_sandbox(Config& config, ServerSettings& settings, Raw& raw) {
+  config.add_choice("sandbox", "SKILLSCALE_SANDBOX", raw.sandbox, {"none", "standard", "strict"},
+                    "sandbox of skills that ask for none in particular");
+  config.add_text(
+      "sandbox-weakest", "SKILLSCALE_SANDBOX_WEAKEST", raw.sandbox_weakest,
+      "the weakest sandbox that a skill may ask for: none, standard or strict; without it the same as sandbox");
+  config.add_choice("sandbox-missing", "SKILLSCALE_SANDBOX_MISSING", raw.sandbox_missing, {kRefuse, kDegrade},
+                    "what to do where the machine lacks what a sandbox needs");
+  config.add_switch("allow-network", "SKILLSCALE_ALLOW_NETWORK", raw.allow_network,
+                    "give the network to skills that ask for it");
+  config.add_list("sandbox-readable", "SKILLSCALE_SANDBOX_READABLE", settings.sandbox.readable,
+                  "file or folder that every run may read", check_absolute);
+  config.add_list("sandbox-writable", "SKILLSCALE_SANDBOX_WRITABLE", settings.sandbox.writable,
+                  "file or folder that every run may read and write; all runs share it", check_absolute);
+}
+
 void declare_admin(Config& config, ServerSettings& settings, Raw& raw) {
   config.add_integer("metrics-port", "SKILLSCALE_METRICS_PORT", raw.metrics_port, 0, 65535,
                      "port of the HTTP endpoint; 0: any free one");
@@ -133,6 +162,16 @@ void take_maxima(ServerSettings& settings, const Raw& raw) {
                      .output_bytes = static_cast<std::size_t>(raw.output_bytes_max)};
   settings.artifacts = {.count_max = static_cast<std::size_t>(raw.artifacts),
                         .bytes_max = static_cast<std::size_t>(raw.artifact_bytes)};
+}
+
+Result<void> take_sandbox(ServerSettings& settings, const Raw& raw) {
+  const std::string& weakest = raw.sandbox_weakest == kSame ? raw.sandbox : raw.sandbox_weakest;
+  const auto rules = SandboxRules::from_names(raw.sandbox, weakest, raw.allow_network);
+  if (!rules) return rules.error();
+  settings.sandbox_rules = *rules;
+  settings.sandbox.on_missing =
+      raw.sandbox_missing == kDegrade ? SandboxSettings::OnMissing::degrade : SandboxSettings::OnMissing::refuse;
+  return {};
 }
 
 Result<void> take_over(ServerSettings& settings, const Raw& raw) {
@@ -160,6 +199,7 @@ Result<void> take_over(ServerSettings& settings, const Raw& raw) {
   settings.workers = static_cast<std::size_t>(raw.workers);
   settings.credits = static_cast<std::uint32_t>(raw.credits > 0 ? raw.credits : raw.workers + 1);
   take_maxima(settings, raw);
+  if (auto taken = take_sandbox(settings, raw); !taken) return taken;
   settings.reply_cache_bytes = static_cast<std::size_t>(raw.reply_cache_bytes);
   settings.metrics_port = static_cast<std::uint16_t>(raw.metrics_port);
   return {};
@@ -177,6 +217,8 @@ Result<LoadedSettings> load_settings(int argc, const char* const* argv, const Co
   declare_running(config, loaded.settings, raw);
   config.group("What a run may use");
   declare_maxima(config, raw);
+  config.group("Sandbox");
+  declare_sandbox(config, loaded.settings, raw);
   config.group("This process");
   declare_admin(config, loaded.settings, raw);
   config.set_footer(kFooter);

@@ -12,6 +12,7 @@
 #include "daemon/config.h"
 #include "skill-server/artifacts.h"
 #include "skill-server/run_plan.h"
+#include "skill-server/sandbox_policy.h"
 
 namespace skillscale {
 
@@ -38,6 +39,8 @@ struct ServerSettings {
   std::chrono::milliseconds reply_cache_time_max = limits::kReplyCacheTimeMax;
   std::string run_folders;                // Where the folder of each run is made.
   std::vector<std::string> interpreters;  // "name=/absolute/path".
+  SandboxRules sandbox_rules;
+  SandboxSettings sandbox;
   std::string metrics_bind = "0.0.0.0";
   std::uint16_t metrics_port = 9101;
   std::string ready_file;  // Empty: none.

@@ -31,8 +31,8 @@ TEST(SandboxRulesTest, StandardIsTheDefaultAndNothingIsWeaker) {
   EXPECT_FALSE(rules.allow_network);
 }
 
-TEST(SandboxRulesTest, TheWeakestIsTheProfileUnlessItIsGiven) {
-  EXPECT_EQ(SandboxRules::from_names("strict", "", false)->weakest, strict);
+TEST(SandboxRulesTest, TheNamesAreThoseOfTheProfiles) {
+  EXPECT_EQ(SandboxRules::from_names("strict", "strict", false)->weakest, strict);
   EXPECT_EQ(SandboxRules::from_names("strict", "none", false)->weakest, none);
 }
 
@@ -45,7 +45,7 @@ TEST(SandboxRulesTest, AWeakestThatIsStrongerIsRefused) {
 
 TEST(SandboxRulesTest, UnknownNamesAreRefused) {
   for (const char* name : {"", "STANDARD", "standard ", "jail"}) {
-    EXPECT_FALSE(SandboxRules::from_names(name, "", false)) << name;
+    EXPECT_FALSE(SandboxRules::from_names(name, "none", false)) << name;
   }
   EXPECT_FALSE(SandboxRules::from_names("standard", "jail", false));
 }

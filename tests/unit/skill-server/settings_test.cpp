@@ -46,6 +46,23 @@ TEST(ServerSettingsTest, TheEnvironmentNamesAreThoseOfTheContainers) {
   EXPECT_EQ(loaded->settings.timeout.count(), 1000);
 }
 
+TEST(ServerSettingsTest, TheSandboxIsStandardUnlessTheOperatorSaysOtherwise) {
+  const auto plain = load({"--topic", "T", "--skills-dir", "/tmp"});
+  ASSERT_TRUE(plain) << plain.error();
+  EXPECT_EQ(plain->settings.sandbox_rules.profile, SandboxProfile::standard);
+  EXPECT_EQ(plain->settings.sandbox_rules.weakest, SandboxProfile::standard);
+  EXPECT_FALSE(plain->settings.sandbox_rules.allow_network);
+  EXPECT_EQ(plain->settings.sandbox.on_missing, SandboxSettings::OnMissing::refuse);
+  const auto chosen = load({"--topic", "T", "--skills-dir", "/tmp", "--sandbox", "strict", "--sandbox-weakest", "none",
+                            "--sandbox-missing", "degrade", "--allow-network", "--sandbox-readable", "/opt,/srv"});
+  ASSERT_TRUE(chosen) << chosen.error();
+  EXPECT_EQ(chosen->settings.sandbox_rules.profile, SandboxProfile::strict);
+  EXPECT_EQ(chosen->settings.sandbox_rules.weakest, SandboxProfile::none);
+  EXPECT_TRUE(chosen->settings.sandbox_rules.allow_network);
+  EXPECT_EQ(chosen->settings.sandbox.on_missing, SandboxSettings::OnMissing::degrade);
+  EXPECT_EQ(chosen->settings.sandbox.readable, (std::vector<std::string>{"/opt", "/srv"}));
+}
+
 TEST(ServerSettingsTest, WhatIsWrongIsNamed) {
   const std::vector<std::pair<std::vector<const char*>, std::string>> wrong = {
       {{"--skills-dir", "/tmp"}, "topic"},
@@ -53,6 +70,9 @@ TEST(ServerSettingsTest, WhatIsWrongIsNamed) {
       {{"--topic", "not a topic", "--skills-dir", "/tmp"}, "topic"},
       {{"--topic", "@fabric", "--skills-dir", "/tmp"}, "topic"},
       {{"--topic", "T", "--skills-dir", "/tmp", "--workers", "0"}, "workers"},
+      {{"--topic", "T", "--skills-dir", "/tmp", "--sandbox", "jail"}, "sandbox"},
+      {{"--topic", "T", "--skills-dir", "/tmp", "--sandbox", "none", "--sandbox-weakest", "strict"}, "sandbox-weakest"},
+      {{"--topic", "T", "--skills-dir", "/tmp", "--sandbox-readable", "opt"}, "sandbox-readable"},
       {{"--topic", "T", "--skills-dir", "/tmp", "--timeout", "soon"}, "timeout"},
       {{"--topic", "T", "--skills-dir", "/tmp", "--proxy-xsub", "http://a:1"}, "proxy-xsub"},
       {{"--topic", "T", "--skills-dir", "/tmp", "--proxy-xsub", "tcp://a:1,tcp://b:1"}, "proxy-xpub"},
