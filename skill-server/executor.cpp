@@ -10,6 +10,7 @@
 #include "skill-server/credentials.h"
 #include "skill-server/judge.h"
 #include "skill-server/run_environment.h"
+#include "skill-server/warm_runners.h"
 
 namespace skillscale {
 namespace {
@@ -41,11 +42,6 @@ ResourceLimits resource_limits(const RunMaxima& maxima) {
   if (maxima.cpu.count() != 0) limits.cpu = maxima.cpu;
   if (maxima.folder_bytes != 0) limits.file_bytes = maxima.folder_bytes;
   return limits;
-}
-
-// The one place where a program becomes a process. It belongs to this thread.
-Result<std::unique_ptr<RunningProcess>> launch(const ChildSpec& spec, const RunContext&) {
-  return ChildProcess::launch(spec);
 }
 
 std::uint64_t bytes_in(const Intent& intent) {
@@ -89,6 +85,20 @@ void remove_secrets(Reply& reply, const Intent& intent) {
   secrets.remove_from(reply.stderr_tail);
   secrets.remove_from(reply.outputs_json);
   for (std::string& warning : reply.warnings) secrets.remove_from(warning);
+}
+
+// The one place where a program becomes a process: a fresh one, or a fork of an interpreter
+// that waits. It belongs to this thread.
+Result<std::unique_ptr<RunningProcess>> launch(const ChildSpec& spec, const RunWork& work, const RunContext& context,
+                                               std::vector<std::string>& warnings) {
+  // Bubblewrap has to be started before the interpreter, so that one is of no use.
+  if (context.warm == nullptr || spec.confinement->wraps_program) return ChildProcess::launch(spec);
+  const bool observed = context.observer != nullptr;
+  auto launched =
+      context.warm->launch(choose_runner(*work.skill, work.intent, observed, context.warm->settings()), spec);
+  if (!launched) return std::move(launched).error();
+  if (!launched->warning.empty()) warnings.push_back(std::move(launched->warning));
+  return std::move(launched->process);
 }
 
 }  // namespace
@@ -192,7 +202,7 @@ Result<RunOutcome> Executor::supervise(const RunWork& work, const RunPlan& plan,
     warnings = confined->warnings;
   }
   const auto before = std::chrono::steady_clock::now();
-  auto process = launch(spec, context);
+  auto process = launch(spec, work, context, warnings);
   for (std::string& variable : spec.environment) wipe(variable);
   if (!process) return std::move(process).error();
   const auto spawn_time = std::chrono::steady_clock::now() - before;

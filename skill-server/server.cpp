@@ -98,6 +98,8 @@ Server::Server(const ServerSettings& settings, const Parts& parts)
                  .artifacts = settings.artifacts,
                  .sandbox = parts.sandbox}),
       metrics_(settings.topics, parts.catalogue, settings.workers),
+      warm_{.settings = settings.warm, .clock = parts.clock},
+      warm_metrics_(*metrics_.registry(), warm_.counters),
       runs_(bounds_of(settings)),
       event_metrics_(*metrics_.registry()),
       events_(server_id_, *this, event_metrics_) {
@@ -119,7 +121,7 @@ Result<void> Server::start() {
     if (auto connected = links_.back()->connect(proxy); !connected) return connected;
   }
   if (parts_.ladder != nullptr) metrics_.kill_strategy(name_of(parts_.ladder->strategy()));
-  pool_.emplace(settings_.workers, executor_, parts_.ladder);
+  pool_.emplace(settings_.workers, executor_, parts_.ladder, &warm_);
   return {};
 }
 
@@ -203,6 +205,7 @@ void Server::keep_up() {
   for (const auto& link : links_) link->retry_backlog();
   metrics_.observe(runs_, proxies_joined(), reply_backlog());
   look_after_guardian();
+  warm_metrics_.observe();
   advance_drain();
 }
 

@@ -25,6 +25,7 @@
 #include "skill-server/runs.h"
 #include "skill-server/sandbox_policy.h"
 #include "skill-server/settings.h"
+#include "skill-server/warm_metrics.h"
 #include "skill-server/worker_pool.h"
 
 namespace skillscale {
@@ -107,6 +108,8 @@ class Server : private EventOutlet {
   const Matcher matcher_;
   const Executor executor_;
   ServerMetrics metrics_;
+  WarmShared warm_;
+  WarmMetrics warm_metrics_;
   Runs runs_;
   std::atomic<bool> ready_ = false;
   std::optional<AdminHttp> http_;  // Stops after the links, which must not wait for it to leave the fabric.

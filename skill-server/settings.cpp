@@ -1,5 +1,6 @@
 #include "skill-server/settings.h"
 
+#include <algorithm>
 #include <set>
 
 #include "bus/sockets.h"
@@ -52,6 +53,7 @@ struct Raw {
   bool allow_network = false;
   std::int64_t reply_cache_bytes = limits::kReplyCacheBytesMax;
   std::int64_t metrics_port = 9101;
+  std::string runner = "cold";
 };
 
 Result<void> check_topic(std::string_view text) {
@@ -144,6 +146,24 @@ void declare_sandbox(Config& config, ServerSettings& settings, Raw& raw) {
                   "file or folder that every run may read and write; all runs share it", check_absolute);
 }
 
+Result<void> check_module(std::string_view name) {
+  const bool fits =
+      !name.empty() && name.size() <= limits::kPreloadNameBytesMax && name.front() != '.' && name.back() != '.' &&
+      std::ranges::all_of(name, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+      });
+  if (fits) return {};
+  return Error{ErrorCode::invalid_config, "allowed is the name of a Python module, e.g. urllib.parse"};
+}
+
+void declare_warm(Config& config, ServerSettings& settings, Raw& raw) {
+  config.add_choice(
+      "runner", "SKILLSCALE_RUNNER", raw.runner, {"cold", "zygote"},
+      "how Python skills start that do not say it: with a fresh interpreter, or as a fork of one that waits");
+  config.add_list("zygote-preload", "SKILLSCALE_ZYGOTE_PRELOAD", settings.warm.zygote.preload,
+                  "Python modules that a waiting interpreter has imported", check_module);
+}
+
 void declare_admin(Config& config, ServerSettings& settings, Raw& raw) {
   config.add_integer("metrics-port", "SKILLSCALE_METRICS_PORT", raw.metrics_port, 0, 65535,
                      "port of the HTTP endpoint; 0: any free one");
@@ -197,6 +217,7 @@ Result<void> take_over(ServerSettings& settings, const Raw& raw) {
     settings.proxies.push_back({.xsub = raw.proxy_xsub[index], .xpub = raw.proxy_xpub[index]});
   }
   settings.workers = static_cast<std::size_t>(raw.workers);
+  settings.warm.runner = raw.runner == "zygote" ? Runner::zygote : Runner::cold;
   settings.credits = static_cast<std::uint32_t>(raw.credits > 0 ? raw.credits : raw.workers + 1);
   take_maxima(settings, raw);
   if (auto taken = take_sandbox(settings, raw); !taken) return taken;
@@ -215,6 +236,7 @@ Result<LoadedSettings> load_settings(int argc, const char* const* argv, const Co
   declare_fabric(config, loaded.settings, raw);
   config.group("Running skills");
   declare_running(config, loaded.settings, raw);
+  declare_warm(config, loaded.settings, raw);
   config.group("What a run may use");
   declare_maxima(config, raw);
   config.group("Sandbox");

@@ -13,6 +13,7 @@
 #include "skill-server/artifacts.h"
 #include "skill-server/run_plan.h"
 #include "skill-server/sandbox_policy.h"
+#include "skill-server/warm_runners.h"
 
 namespace skillscale {
 
@@ -41,6 +42,7 @@ struct ServerSettings {
   std::vector<std::string> interpreters;  // "name=/absolute/path".
   SandboxRules sandbox_rules;
   SandboxSettings sandbox;
+  WarmSettings warm;
   std::string metrics_bind = "0.0.0.0";
   std::uint16_t metrics_port = 9101;
   std::string ready_file;  // Empty: none.

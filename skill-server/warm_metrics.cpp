@@ -12,8 +12,8 @@ WarmMetrics::WarmMetrics(prometheus::Registry& registry, const WarmCounters& cou
                        const std::atomic<std::uint64_t>& value) {
     lines_.push_back({.value = value, .counter = lines.Add(labels)});
   };
-  auto& runs = family("skillscale_runner_runs_total", "Programs and functions started, by runner");
-  for (const Runner runner : {Runner::cold, Runner::zygote, Runner::worker}) {
+  auto& runs = family("skillscale_runner_runs_total", "Programs started, by runner");
+  for (const Runner runner : {Runner::cold, Runner::zygote}) {
     add(runs, {{"runner", std::string(name_of(runner))}}, counters.runs[static_cast<std::size_t>(runner)]);
   }
   auto& recycles = family("skillscale_zygote_recycles_total", "Waiting interpreters that were replaced, by reason");
@@ -25,9 +25,6 @@ WarmMetrics::WarmMetrics(prometheus::Registry& registry, const WarmCounters& cou
   add(family("skillscale_zygote_fallbacks_total",
              "Runs that started cold because no waiting interpreter was to be had"),
       {}, counters.zygote_fallbacks);
-  add(family("skillscale_warm_worker_starts_total", "Workers of skills started"), {}, counters.worker_starts);
-  add(family("skillscale_warm_worker_ends_total", "Workers of skills that broke or reached a bound"), {},
-      counters.workers_ended);
 }
 
 void WarmMetrics::observe() {

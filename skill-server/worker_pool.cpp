@@ -12,8 +12,8 @@
 
 namespace skillscale {
 
-WorkerPool::WorkerPool(std::size_t workers, const Executor& executor, const KillLadder* ladder)
-    : executor_(executor), ladder_(ladder), jobs_(workers), results_(workers) {
+WorkerPool::WorkerPool(std::size_t workers, const Executor& executor, const KillLadder* ladder, WarmShared* warm)
+    : executor_(executor), ladder_(ladder), warm_(warm), jobs_(workers), results_(workers) {
   for (std::size_t slot = 0; slot < workers; ++slot) {
     cancels_.push_back(std::make_unique<Wakeup>());
     free_slots_.push_back(slot);
@@ -58,14 +58,18 @@ std::vector<WorkerPool::Finished> WorkerPool::take_finished() {
 
 void WorkerPool::work(std::size_t number) {
   const WorkerLeash hold = ladder_ == nullptr ? WorkerLeash() : ladder_->leash_for(number);
+  std::optional<WarmRunners> warm;
+  if (warm_ != nullptr) warm.emplace(warm_->settings, warm_->clock, warm_->counters);
   while (auto job = jobs_.pop()) {
     std::optional<RunFolder> used;  // Removed once the reply is on its way.
     Result result{.finished = {.run = job->execute.run, .reply = {}}, .slot = job->slot};
     try {
       const Execute& execute = job->execute;
-      result.finished.reply = executor_.execute(
-          execute.work, execute.timeout, cancels_[job->slot]->fd(),
-          {.observer = job->observer.get(), .leash = ladder_ == nullptr ? nullptr : &hold.leash(), .used = &used});
+      result.finished.reply = executor_.execute(execute.work, execute.timeout, cancels_[job->slot]->fd(),
+                                                {.observer = job->observer.get(),
+                                                 .warm = warm ? &*warm : nullptr,
+                                                 .leash = ladder_ == nullptr ? nullptr : &hold.leash(),
+                                                 .used = &used});
       result.finished.reply.timing_ms.queued = std::chrono::duration<double, std::milli>(execute.queued).count();
     } catch (const std::exception& error) {
       const std::string& id = job->execute.work.intent.address.request_id;

@@ -14,6 +14,7 @@
 #include "skill-server/executor.h"
 #include "skill-server/kill_ladder.h"
 #include "skill-server/runs.h"
+#include "skill-server/warm_runners.h"
 
 namespace skillscale {
 
@@ -26,8 +27,8 @@ class WorkerPool {
     Reply reply;
   };
 
-  // `executor` and `ladder` (nullptr: none) must outlive the pool.
-  WorkerPool(std::size_t workers, const Executor& executor, const KillLadder* ladder);
+  // `executor`, `ladder` (nullptr: none) and `warm` (nullptr: every run starts cold) must outlive the pool.
+  WorkerPool(std::size_t workers, const Executor& executor, const KillLadder* ladder, WarmShared* warm = nullptr);
   ~WorkerPool();  // Stops what still runs and waits for it.
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -56,6 +57,7 @@ class WorkerPool {
 
   const Executor& executor_;
   const KillLadder* const ladder_;
+  WarmShared* const warm_;
   std::vector<std::unique_ptr<Wakeup>> cancels_;  // By slot.
   std::vector<std::size_t> free_slots_;
   std::unordered_map<RunId, std::size_t> slot_of_;
