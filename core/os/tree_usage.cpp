@@ -82,6 +82,7 @@ std::optional<ProcessStat> parse_process_stat(std::string_view text) noexcept {
     rest.remove_prefix(1);
     const std::string_view word = rest.substr(0, rest.find_first_of(" \n"));
     rest.remove_prefix(word.size());
+    if (field == kState) stat.ended = word == "Z" || word == "X";
     if (field == kParent) good = good && read_number(word, stat.parent);
     if (field == kGroup) good = good && read_number(word, stat.group);
     if (field == kSession) good = good && read_number(word, stat.session);
@@ -96,7 +97,7 @@ TreeUsage tree_usage(pid_t leader) {
   std::map<pid_t, bool> known;
   TreeUsage usage;
   for (const auto& [pid, stat] : processes) {
-    if (!belongs(pid, leader, processes, known)) continue;
+    if (stat.ended || !belongs(pid, leader, processes, known)) continue;
     const std::uint64_t bytes = stat.resident_pages * page_bytes;
     ++usage.processes;
     usage.memory_bytes += bytes;

@@ -30,6 +30,7 @@ FolderUsage folder_usage(const std::string& folder, std::uint64_t bytes_max, std
 
 // The parts of /proc/PID/stat that matter here; nothing when it is not such a line.
 struct ProcessStat {
+  bool ended = false;  // A zombie: it only waits for its parent.
   pid_t parent = 0;
   pid_t group = 0;
   pid_t session = 0;

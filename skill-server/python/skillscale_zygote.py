@@ -200,14 +200,19 @@ def replace_environment(variables):
     time.tzset()
 
 
-def drop_capabilities(no_new_privileges):
+def drop_bounding_set():
     for capability in range(64):
         if not KEPT_CAPABILITIES >> capability & 1:
             if libc.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) == 0:
                 continue
-            if ctypes.get_errno() == errno.EINVAL or no_new_privileges:
-                break  # Past the last one of this kernel; or an ordinary user, who has nothing to lose.
+            if ctypes.get_errno() == errno.EINVAL:
+                break  # Past the last one of this kernel.
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def drop_capabilities(no_new_privileges):
+    if not no_new_privileges:  # With it no exec gives anything back.
+        drop_bounding_set()
     header = struct.pack("=Ii", CAPABILITY_VERSION_3, 0)
     sets = ctypes.create_string_buffer(24)
     call(libc.capget, header, sets)
@@ -339,9 +344,13 @@ def finish(status, preloaded):
     status = flush_standard_streams(status)
     ends = things_that_end()
     flush_files(ends)
-    drop_variables(preloaded)
-    if ends:
-        del ends
+    any_ends = bool(ends)
+    drop_variables("__main__")
+    del ends
+    if any_ends:
+        gc.collect()  # What the script itself holds ends while its modules are still whole.
+    drop_modules(preloaded)
+    if any_ends:
         gc.collect()
         flush_files(things_that_end())
     status = flush_standard_streams(status)
@@ -373,18 +382,22 @@ def flush_files(things):
                 flush(file)
 
 
-def drop_variables(preloaded):
-    """The latest first, so that destructors still find what they use; functions and classes stay."""
+def drop_modules(preloaded):
     names = [name for name in sys.modules if name not in preloaded and name != "__main__"]
-    for name in ["__main__", *reversed(names)]:
-        variables = getattr(sys.modules[name], "__dict__", {})
-        for variable in reversed(list(variables)):
-            if not variable.startswith("__") and not isinstance(
-                variables[variable], (type, types.FunctionType, types.ModuleType)
-            ):
-                variables[variable] = None
+    for name in reversed(names):
+        drop_variables(name)
     for name in ["__main__", *names]:
         del sys.modules[name]
+
+
+def drop_variables(module):
+    """The latest first, so that destructors still find what they use; functions and classes stay."""
+    variables = getattr(sys.modules[module], "__dict__", {})
+    for variable in reversed(list(variables)):
+        if not variable.startswith("__") and not isinstance(
+            variables[variable], (type, types.FunctionType, types.ModuleType)
+        ):
+            variables[variable] = None
 
 
 def flush(file):
@@ -610,7 +623,8 @@ def rehearse(preloaded, times):
         run_code(run)
         flush_standard_streams(0)
         flush_files(things_that_end())
-        drop_variables(preloaded)
+        drop_variables("__main__")
+        drop_modules(preloaded)
         sys.path[:] = path
     sys.stdin, sys.stdout, sys.stderr = streams
     for name in ("syscall", "capget", "capset", "fflush"):

@@ -163,7 +163,8 @@ int escape_and_end(const Arguments& arguments) {
   return 0;
 }
 
-// Many processes, each of which does nothing but go on as a new process in a session of its own.
+// Many processes, each of which does nothing but go on as a new process in a session of its own. Slow
+// and bounded, because those that end wait for their new parent: it must not run out of process ids.
 int run_away(const Arguments& arguments) {
   const int marker = open_marker(arguments);
   const int count = number(arguments, 1, 40);
@@ -172,10 +173,12 @@ int run_away(const Arguments& arguments) {
     std::signal(SIGTERM, SIG_IGN);
     ::setsid();
     write_all(marker, "!", 1);
-    for (;;) {
+    for (int generation = 0; generation < 500; ++generation) {
+      ::usleep(20'000);
       if (::fork() > 0) ::_exit(0);
       ::setsid();
     }
+    ::_exit(0);
   }
   std::signal(SIGCHLD, SIG_IGN);
   linger();

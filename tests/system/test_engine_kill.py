@@ -1,6 +1,7 @@
 """After its end, however it came, nothing of a run is alive: hostile trees of processes, every way to end, every way to kill."""
 
 import json
+import shutil
 import signal
 import unittest
 
@@ -78,6 +79,8 @@ class KillTest(SystemTest):
                 wait_until(lambda: not list(self.cluster.folder.glob("skillscale-run-*")), 10, "the run's folder is gone")
                 continue
             self.cluster.members(TOPIC, 0)
+            for folder in self.cluster.folder.glob("skillscale-run-*"):
+                shutil.rmtree(folder)  # What a server leaves that is killed itself.
             server = self.start_server(strategy)
         if server:
             self.assertEqual(server.terminate(), 0)

@@ -298,7 +298,7 @@ TEST_F(SupervisedRunTest, WhatTheObserverHadNoRoomForIsInTheOutputAllTheSame) {
   limits.drain_grace = 100ms;
   const auto outcome = run_supervised(puppet({"echo", "hello"}), {}, limits, -1, &observer);
   ASSERT_TRUE(outcome) << outcome.error();
-  EXPECT_EQ(observer.out, "");
+  EXPECT_EQ(observer.out, "hello\n") << "it is told once the run is over";
   EXPECT_EQ(outcome->out.bytes, "hello\n");
 }
 

@@ -330,6 +330,7 @@ TEST_F(ZygoteTest, KillingTheZygoteEndsItsRun) {
   auto process = zygote_.launch(spec("import time; print(1, flush=True); time.sleep(1000)"));
   ASSERT_TRUE(process) << process.error();
   ASSERT_EQ(testing::read_line((*process)->pipes().out), "1\n");
+  ASSERT_GT(zygote_.pid(), 1) << "none was started, and -1 would mean every process";
   ::kill(zygote_.pid(), SIGKILL);
   ASSERT_TRUE(becomes_readable((*process)->exit_fd()));
   EXPECT_EQ((*process)->try_reap()->exit.signal, SIGKILL);
@@ -348,6 +349,7 @@ TEST_F(ZygoteTest, AZygoteThatDiedWhileItWaitedIsReplaced) {
 
 TEST_F(ZygoteTest, AStoppedZygoteIsGivenUp) {
   EXPECT_EQ(run(spec("print(1)")).out.bytes, "1\n");
+  ASSERT_GT(zygote_.pid(), 1) << "none was started, and -1 would mean every process";
   ::kill(zygote_.pid(), SIGSTOP);
   EXPECT_EQ(run(spec("print(2)")).out.bytes, "2\n");
   EXPECT_EQ(zygote_.counters().recycled[static_cast<std::size_t>(RecycleReason::failure)], 1U);
