@@ -9,10 +9,10 @@ namespace skillscale {
 namespace {
 
 constexpr std::array<std::string_view, 23> kNames = {
-    "invalid_request", "unknown_skill", "unknown_script",   "not_allowed",   "too_large",    "no_skill_server",
-    "no_capacity",     "overloaded",    "expired",          "worker_lost",   "spawn_failed", "skill_failed",
-    "timed_out",       "cancelled",     "output_too_large", "out_of_memory", "too_many_processes", "draining",     "internal",
-    "invalid_config",  "io_error",      "unreachable",      "no_answer",
+    "invalid_request", "unknown_skill",  "unknown_script",   "not_allowed",   "too_large",          "no_skill_server",
+    "no_capacity",     "overloaded",     "expired",          "worker_lost",   "spawn_failed",       "skill_failed",
+    "timed_out",       "cancelled",      "output_too_large", "out_of_memory", "too_many_processes", "draining",
+    "internal",        "invalid_config", "io_error",         "unreachable",   "no_answer",
 };
 static_assert(kNames.size() == static_cast<std::size_t>(ErrorCode::no_answer) + 1);
 
