@@ -24,7 +24,7 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
 Result<void> check_variables(const Skill& skill, const Intent& intent) {
   std::string undeclared;
   for (const auto& [name, value] : intent.env) {
-    const auto declares = [&](const DeclaredVariable& variable) { return variable.name == name; };
+    const auto declares = [&name = name](const DeclaredVariable& variable) { return variable.name == name; };
     if (std::ranges::none_of(skill.env, declares)) add_name(undeclared, name);
   }
   if (!undeclared.empty()) {

@@ -1,21 +1,46 @@
 // Skills that are run here, through the server's own executor, without proxy or server.
 #pragma once
 
+#include <CLI/CLI.hpp>
+#include <memory>
 #include <string>
 
 #include "base/result.h"
 #include "skill-server/catalogue.h"
 #include "skill-server/executor.h"
+#include "skill-server/kill_ladder.h"
+#include "skill-server/sandbox_policy.h"
 
 namespace skillscale::cli {
 
 // The skills of a folder; also of one that is a skill itself.
 Result<ScanResult> scan_here(const std::string& folder);
 
-// As a skill server has it when nothing else is said.
-ExecutorSettings local_executor_settings();
+struct SandboxOptions {
+  std::string profile = "standard";
+  bool allow_network = false;
+};
 
-// Runs it to its end; the reply has a server's fields, except those of the fabric.
-Reply run_here(const Executor& executor, SkillPtr skill, Intent intent, int cancel_fd);
+// Declares --sandbox and --allow-network.
+void add_sandbox_options(CLI::App& command, SandboxOptions& options);
+
+// What one worker of a skill server has: executor, sandbox and a hold on the whole tree of processes.
+class LocalEngine {
+ public:
+  // Forks a guardian: call it before the first thread. Errors: invalid_config, not_allowed
+  // (the machine lacks what the sandbox needs).
+  static Result<std::unique_ptr<LocalEngine>> start(const SandboxOptions& options);
+
+  // Runs it to its end; the reply has a server's fields, except those of the fabric.
+  Reply run(SkillPtr skill, Intent intent, int cancel_fd) const;
+
+ private:
+  LocalEngine(std::unique_ptr<KillLadder> ladder, SandboxPolicy sandbox);
+
+  const std::unique_ptr<KillLadder> ladder_;
+  const SandboxPolicy sandbox_;
+  const WorkerLeash leash_;
+  const Executor executor_;
+};
 
 }  // namespace skillscale::cli

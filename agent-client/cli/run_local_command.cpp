@@ -22,7 +22,7 @@ namespace {
 
 constexpr const char* kFooter =
     "SKILL is the folder of a skill, or the name of one below --dir. It runs as a skill server runs it: the same\n"
-    "folder, environment, limits and reply.\n"
+    "folder, environment, sandbox, limits and reply.\n"
     "\n"
     "Examples:\n"
     "  skillscale run-local skills/data-processing/csv-analyzer --stdin data.csv\n"
@@ -44,6 +44,7 @@ struct LocalOptions {
   std::optional<double> timeout_seconds;
   bool json = false;
   RunOptions run;
+  SandboxOptions sandbox;
 };
 
 int usage_error(const Error& error) {
@@ -108,8 +109,9 @@ int run_local(const LocalOptions& options) {
   auto intent = make_intent(options);
   if (!intent) return usage_error(intent.error());
   auto shutdown = Shutdown::on_signals({SIGINT, SIGTERM});
-  const Executor executor(local_executor_settings());
-  const Reply reply = run_here(executor, std::move(*skill), std::move(*intent), shutdown.fd());
+  const auto engine = LocalEngine::start(options.sandbox);
+  if (!engine) return usage_error(engine.error());
+  const Reply reply = (*engine)->run(std::move(*skill), std::move(*intent), shutdown.fd());
   show(reply, options.json);
   if (!options.run.out.empty()) {
     std::vector<OutFile> files;
@@ -139,6 +141,7 @@ void add_run_local(CLI::App& app, int& status) {
   command->add_option("--timeout", options->timeout_seconds, "Seconds that the run may take")
       ->type_name("SECONDS")
       ->check(seconds_range());
+  add_sandbox_options(*command, options->sandbox);
   command->add_flag("--json", options->json, "Print the whole reply as JSON");
   command->footer(kFooter);
   command->callback([options, &status] { status = run_local(*options); });

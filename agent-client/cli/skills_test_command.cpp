@@ -32,6 +32,7 @@ constexpr const char* kFooter =
 struct TestOptions {
   std::string folder = default_skills_folder();
   bool json = false;
+  SandboxOptions sandbox;
 };
 
 // One sample and how it went.
@@ -42,9 +43,9 @@ struct Verdict {
   std::vector<std::string> problems;
 };
 
-Verdict try_sample(const Executor& executor, const SkillPtr& skill, const Sample& sample, int cancel_fd) {
+Verdict try_sample(const LocalEngine& engine, const SkillPtr& skill, const Sample& sample, int cancel_fd) {
   Verdict verdict{skill->name, sample.name, 0, {}};
-  const Reply reply = run_here(executor, skill, sample.intent, cancel_fd);
+  const Reply reply = engine.run(skill, sample.intent, cancel_fd);
   verdict.run_ms = reply.timing_ms.run.value_or(0);
   verdict.problems = differences(sample, reply);
   return verdict;
@@ -69,14 +70,14 @@ Json to_json(const std::vector<Verdict>& verdicts, std::size_t failed) {
   return {{"samples", std::move(samples)}, {"passed", verdicts.size() - failed}, {"failed", failed}};
 }
 
-std::vector<Verdict> try_skill(const Executor& executor, const SkillPtr& skill, Shutdown& shutdown) {
+std::vector<Verdict> try_skill(const LocalEngine& engine, const SkillPtr& skill, Shutdown& shutdown) {
   std::vector<Verdict> verdicts;
   for (const auto& file : sample_files(skill->folder)) {
     auto sample = read_sample(file);
     if (!sample) {
       verdicts.push_back({skill->name, file.stem().string(), 0, {sample.error().detail}});
     } else if (*sample) {
-      verdicts.push_back(try_sample(executor, skill, **sample, shutdown.fd()));
+      verdicts.push_back(try_sample(engine, skill, **sample, shutdown.fd()));
     }
   }
   return verdicts;
@@ -89,11 +90,15 @@ int test_skills(const TestOptions& options) {
     return agent::kExitUsage;
   }
   auto shutdown = Shutdown::on_signals({SIGINT, SIGTERM});
-  const Executor executor(local_executor_settings());
+  const auto engine = LocalEngine::start(options.sandbox);
+  if (!engine) {
+    write_error(engine.error().detail);
+    return agent::kExitUsage;
+  }
   std::vector<Verdict> verdicts;
   std::size_t failed = 0;
   for (const SkillPtr& skill : scanned->catalogue.all()) {
-    for (Verdict& verdict : try_skill(executor, skill, shutdown)) {
+    for (Verdict& verdict : try_skill(**engine, skill, shutdown)) {
       if (!options.json) say(verdict);
       failed += verdict.problems.empty() ? 0 : 1;
       verdicts.push_back(std::move(verdict));
@@ -115,6 +120,7 @@ void add_skills_test(CLI::App& skills, int& status) {
   auto* command = skills.add_subcommand("test", "Run the samples of one skill, or of all below a folder");
   command->add_option("folder", options->folder, "Where the skills are (SKILLSCALE_SKILLS_DIR, else ./skills)")
       ->type_name("DIR");
+  add_sandbox_options(*command, options->sandbox);
   command->add_flag("--json", options->json, "Print JSON");
   command->footer(kFooter);
   command->callback([options, &status] { status = test_skills(*options); });

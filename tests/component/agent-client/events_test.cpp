@@ -167,7 +167,7 @@ TEST(ClientEventsTest, RespondCallsThemOnTheCallersThread) {
 
 TEST(ClientEventsTest, WhoDoesNotRespondMissesEventsButNotTheReply) {
   const std::string big(64 * limits::kKiB, 'x');
-  const std::uint64_t count = 4 * limits::kAgentEventBytesMax / big.size();
+  const std::uint64_t count = limits::kAgentEventBytesMax / big.size() * 5 / 4;
   FakeFabric fabric([&](const SeenIntent& intent) {
     std::vector<Message> told;
     for (std::uint64_t seq = 0; seq < count; ++seq) told.push_back(event(intent, EventKind::out, seq, big));
