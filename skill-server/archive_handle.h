@@ -3,8 +3,8 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <locale.h>
 
+#include <clocale>
 #include <memory>
 #include <string>
 

@@ -102,6 +102,7 @@ class SpawnPlan {
     SK_CHECK(::posix_spawn_file_actions_addchdir_np(&actions_, "/") == 0);
     SK_CHECK(::posix_spawn_file_actions_addclosefrom_np(&actions_, kControlFd + 1) == 0);
     std::vector<char*> pointers;
+    pointers.reserve(argv.size() + 1);
     for (std::string& argument : argv) pointers.push_back(argument.data());
     pointers.push_back(nullptr);
     std::string path = "PATH=/usr/local/bin:/usr/bin:/bin";

@@ -145,8 +145,8 @@ double percentile(std::vector<double>& times, double part) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int rounds = argc > 1 ? std::max(1, std::atoi(argv[1])) : 50;
-  const int calls = argc > 2 ? std::max(1, std::atoi(argv[2])) : 10;
+  const int rounds = argc > 1 ? std::max(1, static_cast<int>(std::strtol(argv[1], nullptr, 10))) : 50;
+  const int calls = argc > 2 ? std::max(1, static_cast<int>(std::strtol(argv[2], nullptr, 10))) : 10;
   Bench bench;
   bench.cold();  // Fills the caches of the kernel, and starts what waits.
   bench.zygote();

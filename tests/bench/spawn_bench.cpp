@@ -24,12 +24,12 @@ using namespace skillscale;
 using Microseconds = std::chrono::duration<double, std::micro>;
 using std::chrono::steady_clock;
 
-constexpr RunLimits kLimits{.timeout = limits::kRunTimeoutDefault,
-                            .kill_grace = limits::kKillGrace,
-                            .drain_grace = limits::kPipeDrainGrace,
-                            .stdout_bytes_max = limits::kOutputBytesMax,
-                            .stderr_bytes_max = limits::kOutputBytesMax,
-                            .flood_bytes_max = limits::kOutputBytesMax * limits::kOutputFloodFactor};
+const RunLimits kLimits{.timeout = limits::kRunTimeoutDefault,
+                        .kill_grace = limits::kKillGrace,
+                        .drain_grace = limits::kPipeDrainGrace,
+                        .stdout_bytes_max = limits::kOutputBytesMax,
+                        .stderr_bytes_max = limits::kOutputBytesMax,
+                        .flood_bytes_max = limits::kOutputBytesMax * limits::kOutputFloodFactor};
 
 ChildSpec program(std::vector<std::string> argv) {
   return {.program = argv[0], .argv = argv, .environment = {"PATH=/usr/bin:/bin"}, .working_folder = "/"};
