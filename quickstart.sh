@@ -179,9 +179,10 @@ start_daemons() {
   say "Starting the proxy and two skill servers on 127.0.0.1"
   start proxy "$bin_dir/skillscale_proxy" --xsub-bind 127.0.0.1 --xpub-bind 127.0.0.1 --metrics-bind 127.0.0.1 \
     --xsub-port "${port[xsub]}" --xpub-port "${port[xpub]}" --metrics-port "${port[metrics]}"
-  start data-processing "$bin_dir/skillscale_skill_server" --topic TOPIC_DATA_PROCESSING \
+  # A machine whose kernel has less than the standard sandbox needs is told so in the log, and can try SkillScale all the same.
+  start data-processing "$bin_dir/skillscale_skill_server" --topic TOPIC_DATA_PROCESSING --sandbox-missing degrade \
     --skills-dir skills/data-processing --metrics-bind 127.0.0.1 --metrics-port "${port[data]}"
-  start code-analysis "$bin_dir/skillscale_skill_server" --topic TOPIC_CODE_ANALYSIS \
+  start code-analysis "$bin_dir/skillscale_skill_server" --topic TOPIC_CODE_ANALYSIS --sandbox-missing degrade \
     --skills-dir skills/code-analysis --metrics-bind 127.0.0.1 --metrics-port "${port[code]}"
   wait_ready proxy "${port[metrics]}" "${pids[0]}"
   wait_ready data-processing "${port[data]}" "${pids[1]}"
