@@ -423,7 +423,7 @@ class Cluster:
             "--topic", topic, "--skills-dir", skills_dir or self.skills_dir, "--workers", workers,
             "--proxy-xsub", proxy.xsub, "--proxy-xpub", proxy.xpub,
             # Where the skills of tests leave their traces.
-            "--sandbox-writable", self.folder, *arguments], environment))
+            "--sandbox-missing", "degrade", "--sandbox-writable", self.folder, *arguments], environment))
         return server.wait_ready() if wait else server
 
     def agent(self, agent_id=None, proxy=None):
