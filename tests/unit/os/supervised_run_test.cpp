@@ -26,12 +26,12 @@ using testing::open_descriptors;
 using testing::puppet;
 using testing::ReadyPipe;
 
-constexpr RunLimits kGenerous{.timeout = kDeadline,
-                              .kill_grace = kDeadline,
-                              .drain_grace = kDeadline,
-                              .stdout_bytes_max = 32 * limits::kMiB,
-                              .stderr_bytes_max = 1 * limits::kMiB,
-                              .flood_bytes_max = 64 * limits::kMiB};
+const RunLimits kGenerous{.timeout = kDeadline,
+                          .kill_grace = kDeadline,
+                          .drain_grace = kDeadline,
+                          .stdout_bytes_max = 32 * limits::kMiB,
+                          .stderr_bytes_max = 1 * limits::kMiB,
+                          .flood_bytes_max = 64 * limits::kMiB};
 
 RunLimits with_timeout(std::chrono::milliseconds timeout, std::chrono::milliseconds kill_grace = kDeadline) {
   RunLimits result = kGenerous;
