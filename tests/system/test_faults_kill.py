@@ -9,6 +9,7 @@ from faults import Killer, Relay, outcome_counts
 from harness import PATIENCE, SystemTest, wait_until
 
 TOPIC = "TOPIC_FAULTS"
+KILLS_MIN = 4
 
 
 class KillTest(SystemTest):
@@ -17,11 +18,13 @@ class KillTest(SystemTest):
         self.cluster.start_proxy()
         return self.cluster.agent()
 
-    def publish_in_waves(self, agent, count, wave=200, **fields):
-        """Keeps up to `wave` intents unanswered, so that the load lasts as long as the faults."""
+    def publish_in_waves(self, agent, count, wave=200, enough=lambda: True, **fields):
+        """Keeps up to `wave` intents unanswered. More than `count` go out until there were `enough` faults: how long the load takes
+        is the machine's affair."""
         tags = {}
-        while len(tags) < count:
-            while len(tags) < count and len(tags) - len(agent.replies) < wave:
+        while len(tags) < count or not enough():
+            self.assertLess(len(tags), 10 * count, "too few faults")
+            while len(tags) - len(agent.replies) < wave and (len(tags) < count or not enough()):
                 tag = f"t{len(tags)}"
                 tags[agent.publish(TOPIC, {"skill": "journal", "data": tag + "\n"}, **fields)] = tag
             agent.pump(0.05)
@@ -46,19 +49,18 @@ class KillTest(SystemTest):
     def kill_under_load(self, **fields):
         agent = self.start()
         with Killer(lambda: self.cluster.start_server(TOPIC), 4, 0.2 * PATIENCE, seed=20) as killer:
-            tags = self.publish_in_waves(agent, 5000, **fields)
+            tags = self.publish_in_waves(agent, 5000, enough=lambda: killer.kills >= KILLS_MIN, **fields)
             replies = agent.collect(tags, 120)
-        self.assertGreaterEqual(killer.kills, 3)
         return agent, tags, replies, f", {killer.kills} kills"
 
     def test_idempotent_intents_survive_random_kills(self):
         agent, tags, replies, extra = self.kill_under_load(idempotent=True)
         executions = self.report(agent, tags, replies, extra)
-        self.assertEqual(len(replies), 5000)
+        self.assertEqual(len(replies), len(tags))
         self.assertEqual(agent.duplicates(), 0)
         self.assertLessEqual(max(executions.values()), 3, "bounded attempts")
         self.assertLessEqual(set(outcome_counts(replies)), {"success", "worker_lost"})
-        self.assertGreaterEqual(outcome_counts(replies)["success"], 4990)
+        self.assertGreaterEqual(outcome_counts(replies)["success"], len(tags) - 10)
 
     def test_other_intents_are_never_executed_twice_by_random_kills(self):
         agent, tags, replies, extra = self.kill_under_load()
@@ -98,11 +100,10 @@ class KillTest(SystemTest):
     def test_a_rolling_restart_loses_nothing(self):
         agent = self.start()
         with Killer(lambda: self.cluster.start_server(TOPIC), 3, 0.5 * PATIENCE, seed=3, number=signal.SIGTERM) as killer:
-            tags = self.publish_in_waves(agent, 3000)
+            tags = self.publish_in_waves(agent, 3000, enough=lambda: killer.kills >= KILLS_MIN)
             replies = agent.collect(tags, 120)
         self.assert_nothing_lost_nothing_twice(agent, tags, replies, f", {killer.kills} restarts")
-        self.assertEqual(outcome_counts(replies), {"success": 3000})
-        self.assertGreaterEqual(killer.kills, 2)
+        self.assertEqual(outcome_counts(replies), {"success": len(tags)})
 
     def test_a_cut_link_heals(self):
         agent = self.start()
