@@ -40,12 +40,6 @@ _PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def offers(program, word):
-    """True if the help of a program has this word."""
-    done = subprocess.run([BIN / program, "--help"], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=20)
-    return word in done.stdout
-
-
 class Deadline:
     """A point in time after which waiting is a failure."""
 

@@ -7,11 +7,10 @@ import json
 import unittest
 import zipfile
 
-from harness import SOURCE, SystemTest, offers
+from harness import SOURCE, SystemTest
 from hostile import NODE
 
 TOPIC = "TOPIC_X"
-HAS_FUNCTIONS = offers("skillscale", "run-local")  # They came together.
 
 SHOW_PYTHON = """#!/usr/bin/env python3
 import json, os, sys
@@ -163,7 +162,6 @@ class ArtifactTest(SystemTest):
             self.assertEqual((chart["path"], chart["mime"]), (name, mime))
             self.assertTrue(chart["content"].startswith(magic))
 
-    @unittest.skipUnless(HAS_FUNCTIONS, "functions have no result yet")
     def test_a_function(self):
         reply = self.agent.call("TOPIC_0", "compare", skill="text-diff", input={"before": "a\n", "after": "b\n"})
         self.assert_success(reply)
@@ -192,7 +190,6 @@ class DescriptorTest(SystemTest):
     def fetch(self, **fields):
         return self.agent.call(TOPIC, "fetch it", skill="fetcher", **fields)
 
-    @unittest.skipUnless(HAS_FUNCTIONS, "functions have no result yet")
     def test_a_skilletfile_with_credentials(self):
         reply = self.fetch(input={"url": "u"}, env={"FETCHER_KEY": "four"})
         self.assert_success(reply)

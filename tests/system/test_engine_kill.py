@@ -5,18 +5,16 @@ import shutil
 import signal
 import unittest
 
-from harness import SystemTest, offers, wait_until
+from harness import SystemTest, wait_until
 from hostile import NODE, TREES, Witness, order
 
 TOPIC = "TOPIC_X"
 ENDINGS = ("exit", "time-out", "cancel", "flood", "SIGTERM", "SIGKILL")
 CODES = {"time-out": "timed_out", "cancel": "cancelled", "flood": "output_too_large", "SIGTERM": "draining", "SIGKILL": "worker_lost"}
 # Those that end more than the process group.
-STRATEGIES = ("cgroup", "pinned", "shim")
-HAS_STRATEGIES = offers("skillscale_skill_server", "--kill-strategy")
+STRATEGIES = ("cgroup", "pinned")
 
 
-@unittest.skipUnless(HAS_STRATEGIES, "the server ends process groups only")
 class KillTest(SystemTest):
     def prepare(self):
         for name, (script, file, _) in TREES.items():

@@ -6,11 +6,9 @@ import time
 import unittest
 import uuid
 
-from harness import SystemTest, http_get, offers, wait_until
+from harness import SystemTest, http_get, wait_until
 
 TOPIC = "TOPIC_X"
-HAS_LIMITS = offers("skillscale", "run-local")  # They came together.
-WATCHES_TREES = HAS_LIMITS and offers("skillscale_skill_server", "--kill-strategy")
 
 FLOOD = "#!/usr/bin/python3\nimport os\nwhile True:\n    os.write({fd}, b'x' * 65536)\n"
 EAT = "#!/usr/bin/python3\neaten = []\nwhile True:\n    eaten.append(bytearray(1024 * 1024))\n"
@@ -87,7 +85,6 @@ class LimitsTest(SystemTest):
         self.assertEqual(self.run_past("err", "output_too_large")["truncated"], {"stdout": False, "stderr": True})
         self.assertLess(len(self.run_past("modest", "output_too_large")["content"]), 2000)
 
-    @unittest.skipUnless(HAS_LIMITS, "limits are not applied")
     def test_memory_of_one_process(self):
         self.add("eat", EAT, memory_mb=96)
         self.add("eat-more", EAT, memory_mb=100_000)
@@ -95,13 +92,11 @@ class LimitsTest(SystemTest):
         self.assertIn("96 MiB", self.run_past("eat", "out_of_memory")["error"])
         self.assertIn("128 MiB", self.run_past("eat-more", "out_of_memory")["error"])
 
-    @unittest.skipUnless(WATCHES_TREES, "trees are not watched")
     def test_memory_of_many_processes(self):
         self.add("eat", EAT_TOGETHER, memory_mb=120)
         self.start()
         self.run_past("eat", "out_of_memory")
 
-    @unittest.skipUnless(HAS_LIMITS, "limits are not applied")
     def test_processor_time(self):
         self.add("spin", SPIN, cpu_seconds=1)
         self.start()
@@ -114,13 +109,11 @@ class LimitsTest(SystemTest):
         self.start()
         self.assertTrue(self.run_past("spin", "timed_out")["exit"]["timed_out"])
 
-    @unittest.skipUnless(WATCHES_TREES, "trees are not watched")
     def test_processes(self):
         self.add("multiply", MULTIPLY, max_processes=20)
         self.start()
         self.run_past("multiply", "too_many_processes")
 
-    @unittest.skipUnless(WATCHES_TREES, "trees are not watched")
     def test_the_size_of_the_folder(self):
         self.add("large", LARGE_FILE, max_folder_mb=8)
         self.add("many", MANY_MEGABYTES, max_folder_mb=8)
@@ -128,7 +121,6 @@ class LimitsTest(SystemTest):
         self.run_past("large", "output_too_large")
         self.run_past("many", "output_too_large")
 
-    @unittest.skipUnless(WATCHES_TREES, "trees are not watched")
     def test_the_number_of_files(self):
         self.add("many", MANY_FILES)
         self.start("--max-files", 500)
