@@ -42,7 +42,6 @@ struct Script {
   std::string path;             // Relative to the skill's folder, as "scripts/unpack.py".
   std::optional<Runnable> run;  // Without it `not_runnable` says why.
   std::string not_runnable;
-  std::vector<std::string> missing_modules;  // Python modules that it imports and the interpreter does not have.
 };
 
 // A value that a function-style skill takes or gives.

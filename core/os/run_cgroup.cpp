@@ -98,9 +98,8 @@ Result<std::string> make_cgroup_folder() {
   const std::string folder = *own + "/skillscale-" + std::to_string(::getpid()) + "-" +
                              std::to_string(steady_clock::now().time_since_epoch().count());
   if (::mkdir(folder.c_str(), 0755) != 0) return missing("make the control group " + folder);
-  // Where they are not there, or not given to us, runs have no limits of this kind.
+  // Where it is not there, or not given to us, a kill by the kernel for memory looks like any other.
   write_to(folder + "/cgroup.subtree_control", "+memory");
-  write_to(folder + "/cgroup.subtree_control", "+pids");
   auto leaf = RunCgroup::create(folder, "probe");
   auto tried = leaf ? try_on_a_process(**leaf) : Result<void>(leaf.error());
   leaf = Error{};  // Removes it.
@@ -143,12 +142,6 @@ RunCgroup::~RunCgroup() {
   kill();
   wait_until_empty();
   ::rmdir(path_.c_str());
-}
-
-void RunCgroup::set_limits(std::optional<std::uint64_t> memory_bytes, std::optional<std::uint64_t> processes) noexcept {
-  write_to(path_ + "/memory.max", memory_bytes ? std::to_string(*memory_bytes) : "max");
-  write_to(path_ + "/memory.swap.max", memory_bytes ? "0" : "max");
-  write_to(path_ + "/pids.max", processes ? std::to_string(*processes) : "max");
 }
 
 void RunCgroup::kill() noexcept { [[maybe_unused]] const ssize_t written = ::write(kill_.get(), "1", 1); }

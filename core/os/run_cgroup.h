@@ -35,8 +35,6 @@ class RunCgroup {
   RunCgroup(const RunCgroup&) = delete;
   RunCgroup& operator=(const RunCgroup&) = delete;
 
-  // Of all processes together, where the controllers are there; nothing: no limit.
-  void set_limits(std::optional<std::uint64_t> memory_bytes, std::optional<std::uint64_t> processes) noexcept;
   int procs_fd() const noexcept { return procs_.get(); }  // A process that writes "0" joins.
   void kill() noexcept;                                   // All of it, at once and for good.
   // Waits at most kCgroupEmptyWaitMax. False: something hangs in the kernel.

@@ -102,8 +102,7 @@ TEST_F(AdapterTest, AnUnknownScriptListsWhatThereIs) {
 }
 
 TEST_F(AdapterTest, AScriptThatCannotBeRunSaysWhy) {
-  skill_.scripts.push_back(
-      {.path = "scripts/a.rb", .run = {}, .not_runnable = "no interpreter \"ruby\"", .missing_modules = {}});
+  skill_.scripts.push_back({.path = "scripts/a.rb", .run = {}, .not_runnable = "no interpreter \"ruby\""});
   const Reply reply = run(asking_for("scripts/a.rb"));
   EXPECT_EQ(reply.code, "spawn_failed");
   EXPECT_NE(reply.error.find("ruby"), std::string::npos);

@@ -74,7 +74,7 @@ TEST(MissingModulesTest, AnInterpreterThatCannotBeAskedIsAnError) {
   const SkillTree tree;
   tree.write("scripts/a.py", "import json\n");
   skill.folder = tree.root();
-  skill.scripts.push_back({"scripts/a.py", Runnable{"/no/such/python3", {"/no/such/python3"}}, {}, {}});
+  skill.scripts.push_back({"scripts/a.py", Runnable{"/no/such/python3", {"/no/such/python3"}}, {}});
   EXPECT_FALSE(missing_modules(skill));
 }
 
