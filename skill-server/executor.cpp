@@ -91,11 +91,13 @@ void remove_secrets(Reply& reply, const Intent& intent) {
 // that waits. It belongs to this thread.
 Result<std::unique_ptr<RunningProcess>> launch(const ChildSpec& spec, const RunWork& work, const RunContext& context,
                                                std::vector<std::string>& warnings) {
-  // Bubblewrap has to be started before the interpreter, so that one is of no use.
-  if (context.warm == nullptr || spec.confinement->wraps_program) return ChildProcess::launch(spec);
-  const bool observed = context.observer != nullptr;
-  auto launched =
-      context.warm->launch(choose_runner(*work.skill, work.intent, observed, context.warm->settings()), spec);
+  if (context.warm == nullptr) return ChildProcess::launch(spec);
+  // Bubblewrap has to be started before the interpreter, so that a waiting one is of no use.
+  const RunnerChoice choice =
+      spec.confinement->wraps_program
+          ? RunnerChoice{}
+          : choose_runner(*work.skill, work.intent, context.observer != nullptr, context.warm->settings());
+  auto launched = context.warm->launch(choice, spec);
   if (!launched) return std::move(launched).error();
   if (!launched->warning.empty()) warnings.push_back(std::move(launched->warning));
   return std::move(launched->process);
