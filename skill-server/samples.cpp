@@ -21,8 +21,18 @@ constexpr std::size_t kShownBytesMax = 200;
 
 std::string shown(std::string_view text) { return in_quotes(utf8_prefix(text, kShownBytesMax)); }
 
-// As nobody will answer it, the sample leaves out who asks.
+constexpr std::string_view kIntentFields[] = {"intent",     "skill",  "script",   "args",       "input",
+                                              "stdin",      "files",  "collect",  "env",        "v",
+                                              "timeout_ms", "stream", "priority", "idempotent", "traceparent"};
+
+// As nobody will answer it, the sample leaves out who asks. The wire lets unknown
+// fields pass for newer peers; in a sample they are slips.
 Result<Intent> to_intent(Json intent) {
+  for (const auto& [name, value] : intent.items()) {
+    if (std::ranges::find(kIntentFields, name) != std::end(kIntentFields)) continue;
+    return Error{ErrorCode::invalid_request,
+                 "unknown field " + in_quotes(name) + (name == "data" ? "; what the script reads is \"stdin\"" : "")};
+  }
   intent["request_id"] = "sample";
   intent["reply_to"] = "SAMPLE";
   if (!intent.contains("intent")) intent["intent"] = "";

@@ -64,14 +64,14 @@ echo "**$((words))** words"
 
 constexpr std::string_view kGoodSample = R"({
   "description": "The words of a short text are counted.",
-  "intent": {"data": "one two three\n"},
+  "intent": {"stdin": "one two three\n"},
   "expect": {"status": "success", "exit_code": 0, "content_contains": ["**3** words"]}
 }
 )";
 
 constexpr std::string_view kBadSample = R"({
   "description": "A text without words is refused.",
-  "intent": {"data": "  \n"},
+  "intent": {"stdin": "  \n"},
   "expect": {"status": "error", "code": "skill_failed", "exit_code": 1}
 }
 )";

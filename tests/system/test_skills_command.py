@@ -28,6 +28,7 @@ class SkillsCommandTest(unittest.TestCase):
             name = language + "-skill"
             self.skills("new", name, "--language", language)
             self.assertIn("1 skill: valid", self.skills("validate", name).stdout)
+            self.assertIn("2 passed, 0 failed", self.skills("test", name).stdout)
             shown = json.loads(self.skills("show", name, name, "--json").stdout)
             self.assertEqual(shown["adapter"], "intent")
             self.assertEqual(shown["missing_modules"], {})

@@ -42,6 +42,12 @@ TEST_F(SamplesTest, WhatIsNoSampleIsLeftAloneAndABrokenOneSaysWhy) {
   }
 }
 
+TEST_F(SamplesTest, AFieldThatNoIntentHasIsASlip) {
+  const auto sample = read(R"({"intent":{"data":"x"}})");
+  ASSERT_FALSE(sample);
+  EXPECT_EQ(sample.error().detail, "a.json: intent: unknown field \"data\"; what the script reads is \"stdin\"");
+}
+
 TEST_F(SamplesTest, EveryDifferenceIsSaid) {
   Reply reply;
   reply.success = true;
