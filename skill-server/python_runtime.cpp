@@ -1,7 +1,5 @@
 #include "skill-server/python_runtime.h"
 
-#include <sys/file.h>
-
 #include <utility>
 
 #include "protocol/json_writer.h"
@@ -39,7 +37,6 @@ Result<PythonRuntime> PythonRuntime::create(const std::string& parent) {
   auto folder = RunFolder::create_bare(parent, "skillscale-python-XXXXXX");
   if (!folder) return std::move(folder).error();
   PythonRuntime runtime(std::move(*folder));
-  ::flock(runtime.folder_.fd().get(), LOCK_SH | LOCK_NB);
   for (const PythonSource& source : python_sources()) {
     if (auto written = runtime.folder_.write_file(std::string(source.name), source.text); !written) {
       return std::move(written).error();

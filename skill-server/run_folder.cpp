@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -24,6 +25,8 @@
 namespace skillscale {
 namespace {
 
+// What is made here or for the Python shim, below the folder that the operator gives.
+constexpr std::string_view kFolderPrefixes[] = {"skillscale-run-", "skillscale-spare-", "skillscale-python-"};
 constexpr const char* kHome = ".home";
 constexpr const char* kTemporary = ".tmp";
 // What a run finds of its skill. Names of ours all begin with ".skillscale-".
@@ -177,6 +180,8 @@ Result<RunFolder> RunFolder::create_bare(const std::string& parent, const char* 
     return Error::from_errno(ErrorCode::spawn_failed, "create a folder in " + parent);
   Fd folder = open_folder(AT_FDCWD, path.c_str());
   if (!folder) return Error::from_errno(ErrorCode::spawn_failed, "open " + path);
+  // Held as long as this process lives: who can lock it alone has found an orphan.
+  flock(folder.get(), LOCK_SH | LOCK_NB);
   return RunFolder(std::move(path), std::move(folder));
 }
 
@@ -197,6 +202,26 @@ RunFolder::~RunFolder() {
   unlinkat(folder_.get(), kHome, AT_REMOVEDIR);
   unlinkat(folder_.get(), kTemporary, AT_REMOVEDIR);
   remove_tree(path_, folder_);
+}
+
+std::size_t remove_orphaned_folders(const std::string& parent, std::chrono::seconds age_min) {
+  const Fd folder = open_folder(AT_FDCWD, parent.c_str());
+  if (!folder) return 0;
+  std::size_t removed = 0;
+  for (const Entry& entry : list_folder(folder)) {
+    const std::string_view name = entry.name;
+    const auto begins = [name](std::string_view prefix) { return name.starts_with(prefix); };
+    if (!entry.folder || std::ranges::none_of(kFolderPrefixes, begins)) continue;
+    const Fd orphan = open_folder(folder.get(), entry.name.c_str());
+    struct stat status {};
+    if (!orphan || fstat(orphan.get(), &status) != 0 || status.st_uid != geteuid()) continue;
+    // Somebody may have made it just now and be about to lock it.
+    if (time(nullptr) - status.st_ctim.tv_sec < age_min.count() || flock(orphan.get(), LOCK_EX | LOCK_NB) != 0)
+      continue;
+    remove_tree(parent + "/" + entry.name, orphan);
+    if (++removed == limits::kOrphanedFoldersMax) break;
+  }
+  return removed;
 }
 
 std::string RunFolder::home() const { return path_ + "/" + kHome; }

@@ -1,6 +1,8 @@
 // The fresh, writable folder of one run.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <list>
 #include <memory>
@@ -68,6 +70,10 @@ class RunFolder {
   std::vector<Link> links_;
   std::shared_ptr<SpareFolders> keeper_;
 };
+
+// Removes the folders below `parent` whose server was killed before it could: those of this user, at
+// least `age_min` old, that no process holds. At most kOrphanedFoldersMax of them. Returns how many.
+std::size_t remove_orphaned_folders(const std::string& parent, std::chrono::seconds age_min);
 
 // Keeps the folders that runs have left untouched, for further runs of the same skill
 // (never of another one), under a new name each time.

@@ -121,6 +121,9 @@ Result<void> Server::start() {
     if (auto connected = links_.back()->connect(proxy); !connected) return connected;
   }
   if (parts_.ladder != nullptr) metrics_.kill_strategy(name_of(parts_.ladder->strategy()));
+  if (const auto removed = remove_orphaned_folders(settings_.run_folders, limits::kOrphanedFolderAgeMin); removed > 0) {
+    log::info("removed what a killed server has left", {{"folders", removed}, {"in", settings_.run_folders}});
+  }
   pool_.emplace(settings_.workers, executor_, parts_.ladder, &warm_);
   return {};
 }

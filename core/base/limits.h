@@ -224,6 +224,10 @@ inline constexpr std::ptrdiff_t kAnnouncementRunsMax = 5000;
 // Replies that wait for room in the queue to a stalled proxy, and how soon they are tried again.
 inline constexpr std::size_t kReplyBacklogMax = 10000;
 inline constexpr std::chrono::milliseconds kReplyRetryInterval = 20ms;
+// Folders of killed servers that a start removes; the rest is for the next one, so that a start is never long.
+inline constexpr std::size_t kOrphanedFoldersMax = 1000;
+// A folder that is younger may be about to be locked by the server that has just made it.
+inline constexpr std::chrono::seconds kOrphanedFolderAgeMin = 60s;
 // How often gauges and caches are looked after.
 inline constexpr std::chrono::milliseconds kServerUpkeepInterval = 1s;
 
