@@ -4,9 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 
 namespace skillscale {
 
@@ -27,15 +25,5 @@ struct FolderUsage {
 
 // No links are followed. Looks no further once one of the bounds is passed (0: none).
 FolderUsage folder_usage(const std::string& folder, std::uint64_t bytes_max, std::uint64_t files_max);
-
-// The parts of /proc/PID/stat that matter here; nothing when it is not such a line.
-struct ProcessStat {
-  bool ended = false;  // A zombie: it only waits for its parent.
-  pid_t parent = 0;
-  pid_t group = 0;
-  pid_t session = 0;
-  std::uint64_t resident_pages = 0;
-};
-std::optional<ProcessStat> parse_process_stat(std::string_view text) noexcept;
 
 }  // namespace skillscale

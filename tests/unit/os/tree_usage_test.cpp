@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string>
 
+#include "os/process_tree.h"
 #include "os/run_cgroup.h"
 
 namespace skillscale {
