@@ -17,11 +17,21 @@ function(skillscale_library name)
   target_link_libraries(${name} PUBLIC ${ARG_LINKS} PRIVATE skillscale_flags ${ARG_PRIVATE})
 endfunction()
 
-# skillscale_program(NAME SOURCES files... LINKS targets...)
-function(skillscale_program name)
+function(skillscale_executable name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} skillscale_flags)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+endfunction()
+
+# skillscale_program(NAME SOURCES files... LINKS targets...): for users.
+function(skillscale_program name)
+  skillscale_executable(${name} ${ARGN})
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+# skillscale_helper(NAME SOURCES files... LINKS targets...): only our programs start it.
+function(skillscale_helper name)
+  skillscale_executable(${name} ${ARGN})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/skillscale)
 endfunction()

@@ -196,8 +196,10 @@ Result<RunOutcome> Executor::supervise(const RunWork& work, const RunPlan& plan,
   spec.leash = context.leash;
   std::optional<SandboxPolicy::ConfinedRun> confined;
   if (settings_.sandbox != nullptr) {
-    auto made = settings_.sandbox->confine(*work.skill, spec.program, spec.working_folder, confinement.limits,
-                                           prepared.readable);
+    std::vector<std::string> readable = prepared.readable;
+    if (context.leash != nullptr && context.leash->shim != nullptr) readable.push_back(*context.leash->shim);
+    auto made =
+        settings_.sandbox->confine(*work.skill, spec.program, spec.working_folder, confinement.limits, readable);
     if (!made) return std::move(made).error();
     confined.emplace(*std::move(made));
     confined->apply_to(spec);

@@ -15,7 +15,8 @@ Result<std::unique_ptr<KillLadder>> KillLadder::start(const std::string& wanted)
   }
   ladder->strategy_ = *strategy;
   if (ladder->strategy_ != KillStrategy::cgroup && !folder.empty()) remove_cgroups(std::exchange(folder, {}));
-  if (ladder->features_.seccomp && ladder->strategy_ != KillStrategy::group) {
+  if (ladder->features_.seccomp &&
+      (ladder->strategy_ == KillStrategy::cgroup || ladder->strategy_ == KillStrategy::pinned)) {
     auto filter = make_pinned_filter();
     if (!filter) return std::move(filter).error();
     ladder->pinned_filter_.emplace(*std::move(filter));
@@ -48,6 +49,7 @@ WorkerLeash KillLadder::leash_for(std::size_t worker) const {
       leash.strategy = pinned_filter_ ? KillStrategy::pinned : KillStrategy::group;
     }
   }
+  if (leash.strategy == KillStrategy::shim) leash.shim = &features_.shim;
   if (leash.strategy == KillStrategy::pinned) leash.pin = &pin_;
   return worker_leash;
 }

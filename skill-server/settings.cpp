@@ -88,7 +88,7 @@ void declare_running(Config& config, ServerSettings& settings, Raw& raw) {
   config.add_milliseconds("kill-grace", "SKILLSCALE_KILL_GRACE", settings.kill_grace, 0ms, 10min,
                           "time between SIGTERM and SIGKILL for a run that is stopped");
   config.add_choice("kill-strategy", "SKILLSCALE_KILL_STRATEGY", settings.kill_strategy,
-                    {"auto", "cgroup", "pinned", "group"},
+                    {"auto", "cgroup", "pinned", "shim", "group"},
                     "how a run is killed as a whole; auto: the best that this machine offers");
   config.add_milliseconds("drain-timeout", "SKILLSCALE_DRAIN_TIMEOUT", settings.drain_timeout, 0ms, limits::kTimeoutMax,
                           "time for running skills to finish when the server is stopped");

@@ -182,6 +182,11 @@ inline constexpr std::chrono::milliseconds kGuardianWaitMax = 1s;
 // After the daemon's death: how often, and how long, the guardian kills what is still there.
 inline constexpr std::chrono::milliseconds kGuardianSweepInterval = 20ms;
 inline constexpr int kGuardianSweepsMax = 250;
+// The shim kills what came of its run again and again, because some of it forks meanwhile.
+inline constexpr std::chrono::nanoseconds kShimSweepInterval = 1ms;
+// A killed process ends within milliseconds. One that only passes the order on, and does not end, is killed
+// itself after this time.
+inline constexpr std::chrono::milliseconds kKillRepeatInterval = 5s;
 // A killed control group is empty within milliseconds, unless its processes hang in the kernel.
 inline constexpr std::chrono::milliseconds kCgroupEmptyWaitMax = 2s;
 // Processes of the machine that are looked at for one run's share; far beyond pid_max by default.

@@ -101,6 +101,10 @@ SKILLSCALE_UNINSTRUMENTED bool keep_descriptors(const Confinement& confinement) 
   return true;
 }
 
+SKILLSCALE_UNINSTRUMENTED bool keep_order_pipe(int fd) noexcept {
+  return fd < 0 || ::syscall(SYS_fcntl, fd, F_SETFD, 0) == 0;
+}
+
 // Never above the hard limit that the daemon has already: raising it needs a privilege.
 SKILLSCALE_UNINSTRUMENTED bool limit(int resource, std::uint64_t soft, std::uint64_t hard) noexcept {
   struct {
@@ -181,7 +185,7 @@ SKILLSCALE_UNINSTRUMENTED AfterCloneStep be_tied(const AfterClonePlan& plan) noe
 SKILLSCALE_UNINSTRUMENTED AfterCloneStep become_program(const AfterClonePlan& plan) noexcept {
   if (const AfterCloneStep failed = be_tied(plan); failed != AfterCloneStep::none) return failed;
   if (!connect_pipes(plan)) return AfterCloneStep::pipes;
-  if (!close_private_descriptors(plan)) return AfterCloneStep::descriptors;
+  if (!close_private_descriptors(plan) || !keep_order_pipe(plan.order_fd)) return AfterCloneStep::descriptors;
   if (plan.confinement != nullptr && !keep_descriptors(*plan.confinement)) return AfterCloneStep::descriptors;
   if (plan.confinement != nullptr && !set_limits(plan.confinement->limits)) return AfterCloneStep::limits;
   if (::syscall(SYS_chdir, plan.working_folder) != 0) return AfterCloneStep::folder;

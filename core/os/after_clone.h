@@ -46,6 +46,7 @@ struct AfterClonePlan {
   int result_fd;  // -1: none.
   pid_t parent;
   int guardian_fd;                 // A pipe that takes the child's pid (os/guardian.h); -1: none.
+  int order_fd;                    // Passed on under its own number (os/run_shim.h); -1: none.
   int cgroup_procs_fd;             // cgroup.procs of the run's leaf, open for writing; -1: none.
   const Confinement* confinement;  // nullptr: none.
   int landlock_ruleset;            // That of the confinement, under a number that no pipe takes; -1: none.

@@ -1,6 +1,7 @@
 #include "os/child_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -18,6 +19,7 @@
 #include "os/after_clone.h"
 #include "os/guardian.h"
 #include "os/run_cgroup.h"
+#include "os/run_shim.h"
 
 // ThreadSanitizer takes clone() for a fork and changes its state in the child,
 // which here is the state of the parent too. libc knows the same function by a
@@ -31,6 +33,8 @@ extern "C" int __clone(int (*function)(void*), void* stack, int flags, void* arg
 
 namespace skillscale {
 namespace {
+
+using namespace std::chrono_literals;
 
 // Blocks every signal, so that no handler runs on the memory that the child
 // shares with the daemon.
@@ -195,6 +199,11 @@ Cloned clone_child(AfterClonePlan& plan) {
   return cloned;
 }
 
+bool becomes_readable(const Fd& fd, std::chrono::milliseconds wait_max) noexcept {
+  pollfd wait{fd.get(), POLLIN, 0};
+  return ::poll(&wait, 1, static_cast<int>(wait_max.count())) == 1;
+}
+
 // libc's waitid() leaves out what only the system call gives: the usage.
 int wait_id(const Fd& pidfd, siginfo_t& info, int options, rusage* usage) {
   return static_cast<int>(::syscall(SYS_waitid, P_PIDFD, pidfd.get(), &info, options, usage));
@@ -235,6 +244,14 @@ const Confinement* confinement_of(const ChildSpec& spec) {
   return spec.leash->pin;
 }
 
+// Inside namespaces of its own a run needs no shim.
+const std::string* shim_of(const ChildSpec& spec) {
+  if (spec.leash == nullptr || spec.leash->strategy != KillStrategy::shim) return nullptr;
+  return spec.confinement != nullptr && spec.confinement->wraps_program ? nullptr : spec.leash->shim;
+}
+
+Result<Pipe> order_pipe(const ChildSpec& spec) { return shim_of(spec) == nullptr ? Pipe{} : make_pipe(); }
+
 // Empty, unless the ruleset has a number that a pipe of the child takes.
 Result<Fd> lifted_ruleset(const ChildSpec& spec) {
   if (spec.confinement == nullptr || spec.confinement->landlock_ruleset < 0) return Fd();
@@ -256,12 +273,18 @@ Result<std::unique_ptr<RunningProcess>> ChildProcess::launch(const ChildSpec& sp
   if (auto checked = check_sigchld(); !checked) return checked.error();
   auto pipes = Pipes::make(spec);
   if (!pipes) return pipes.error();
+  auto order = order_pipe(spec);
+  if (!order) return std::move(order).error();
   const auto lifted = lifted_ruleset(spec);
   if (!lifted) return lifted.error();
 
-  const std::vector<char*> argv = pointers_to(spec.argv);
+  const std::string* const shim = shim_of(spec);
+  const std::vector<std::string> command =
+      shim == nullptr ? spec.argv : shim_command_line(*shim, order->read.get(), spec.program, spec.argv);
+  const std::vector<char*> argv = pointers_to(command);
   const std::vector<char*> environment = pointers_to(spec.environment);
-  AfterClonePlan plan{.program = spec.program.c_str(),
+  const Guardian* const guardian = shim == nullptr ? guardian_of(spec.leash) : nullptr;
+  AfterClonePlan plan{.program = shim == nullptr ? spec.program.c_str() : shim->c_str(),
                       .argv = argv.data(),
                       .environment = environment.data(),
                       .working_folder = spec.working_folder.c_str(),
@@ -271,7 +294,8 @@ Result<std::unique_ptr<RunningProcess>> ChildProcess::launch(const ChildSpec& sp
                       .events_fd = pipes->childs.events.get(),
                       .result_fd = pipes->childs.result.get(),
                       .parent = ::getpid(),
-                      .guardian_fd = guardian_of(spec.leash) == nullptr ? -1 : guardian_of(spec.leash)->fd(),
+                      .guardian_fd = guardian == nullptr ? -1 : guardian->fd(),
+                      .order_fd = order->read.get(),
                       .cgroup_procs_fd = cgroup_of(spec.leash) == nullptr ? -1 : cgroup_of(spec.leash)->procs_fd(),
                       .confinement = confinement_of(spec),
                       .landlock_ruleset = ruleset_of(spec, *lifted)};
@@ -281,6 +305,7 @@ Result<std::unique_ptr<RunningProcess>> ChildProcess::launch(const ChildSpec& sp
   }
   std::unique_ptr<ChildProcess> child(new ChildProcess(cloned.pid, Fd(cloned.pidfd), spec.leash));
   if (const RunCgroup* cgroup = cgroup_of(spec.leash)) child->out_of_memory_kills_ = cgroup->out_of_memory_kills();
+  child->shim_order_ = std::move(order->write);
   child->is_wrapper_ = spec.confinement != nullptr && spec.confinement->wraps_program;
   // The handle reaps the failed child.
   if (plan.failed_step != AfterCloneStep::none) {
@@ -293,7 +318,9 @@ Result<std::unique_ptr<RunningProcess>> ChildProcess::launch(const ChildSpec& sp
 ChildProcess::~ChildProcess() {
   if (reaped_) return;
   kill_tree();
+  if (!becomes_readable(pidfd_, limits::kKillRepeatInterval)) kill_tree();
   wait(WEXITED | WNOWAIT);
+  kill_tree();
   wait_for_tree();
   wait(WEXITED);
 }
@@ -309,6 +336,11 @@ void ChildProcess::signal_tree(int signal) noexcept {
 // A second SIGKILL does no harm. No fork gets away from a group's signal: the
 // kernel lets none finish while one is under way.
 void ChildProcess::kill_tree() noexcept {
+  if (shim_order_ && !becomes_readable(pidfd_, 0ms)) {
+    shim_order_.reset();  // Killed itself, the shim would set loose what it is the parent of.
+    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGCONT, nullptr, 0);
+    return;
+  }
   if (RunCgroup* cgroup = cgroup_of(leash_)) cgroup->kill();
   ::kill(-pid_, SIGKILL);
   ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);

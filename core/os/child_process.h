@@ -59,6 +59,7 @@ class ChildProcess final : public RunningProcess {
   const RunLeash* const leash_;
   std::uint64_t out_of_memory_kills_ = 0;  // Before the start.
   bool reaped_ = false;
+  Fd shim_order_;            // Its end makes the shim kill the run; empty: there is none, or it has been told.
   bool is_wrapper_ = false;  // Its exit status tells of a program inside.
   ProcessPipes pipes_;
 };

@@ -8,12 +8,15 @@
 #include <utility>
 
 #include "os/run_cgroup.h"
+#include "os/run_shim.h"
 
 namespace skillscale {
 namespace {
 
-constexpr std::array<std::pair<KillStrategy, std::string_view>, 3> kNames{
-    {{KillStrategy::cgroup, "cgroup"}, {KillStrategy::pinned, "pinned"}, {KillStrategy::group, "group"}}};
+constexpr std::array<std::pair<KillStrategy, std::string_view>, 4> kNames{{{KillStrategy::cgroup, "cgroup"},
+                                                                           {KillStrategy::pinned, "pinned"},
+                                                                           {KillStrategy::shim, "shim"},
+                                                                           {KillStrategy::group, "group"}}};
 
 bool has_seccomp() {
   const unsigned action = SECCOMP_RET_ERRNO;
@@ -26,6 +29,8 @@ bool has(KillStrategy strategy, const KillFeatures& features) {
       return !features.cgroup_folder.empty();
     case KillStrategy::pinned:
       return features.seccomp;
+    case KillStrategy::shim:
+      return !features.shim.empty();
     case KillStrategy::group:
       return true;
   }
@@ -38,6 +43,8 @@ std::string problem_with(KillStrategy strategy, const KillFeatures& features) {
       return features.cgroup_problem;
     case KillStrategy::pinned:
       return "the kernel has no seccomp filters";
+    case KillStrategy::shim:
+      return "skillscale_run_shim is neither beside this program nor in ../libexec/skillscale";
     case KillStrategy::group:
       break;
   }
@@ -61,7 +68,7 @@ std::optional<KillStrategy> kill_strategy_from_name(std::string_view name) noexc
 }
 
 KillFeatures probe_kill_features() {
-  KillFeatures features{.cgroup_folder = {}, .cgroup_problem = {}, .seccomp = has_seccomp()};
+  KillFeatures features{.cgroup_folder = {}, .cgroup_problem = {}, .seccomp = has_seccomp(), .shim = find_run_shim()};
   auto folder = make_cgroup_folder();
   if (folder) {
     features.cgroup_folder = *std::move(folder);

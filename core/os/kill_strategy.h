@@ -17,6 +17,7 @@ struct KillFeatures {
   std::string cgroup_folder;   // Empty: no control groups may be made.
   std::string cgroup_problem;  // Why, for people.
   bool seccomp = false;
+  std::string shim;  // Its path; empty: it is not installed.
 };
 
 // Tries them all. Forks: call it before the first thread. The control group's folder

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace skillscale {
 
@@ -14,6 +15,7 @@ struct Confinement;
 enum class KillStrategy : std::uint8_t {
   cgroup,  // cgroup.kill of a leaf of its own: nothing can leave it.
   pinned,  // A seccomp filter lets setsid(2) and setpgid(2) succeed without effect: nothing leaves the group.
+  shim,    // A process of ours is the parent of whatever comes loose, and kills it (os/run_shim.h).
   group,   // The process group alone: what makes its own session survives.
 };
 
@@ -22,6 +24,8 @@ struct RunLeash {
   KillStrategy strategy = KillStrategy::group;
   Guardian* guardian = nullptr;  // Kills the tree when the daemon cannot (SIGKILL); nullptr: nobody.
   RunCgroup* cgroup = nullptr;   // With KillStrategy::cgroup: a leaf that holds this run alone.
+  // With KillStrategy::shim: where it is (find_run_shim()). Then the shim does what the guardian would do.
+  const std::string* shim = nullptr;
   // With KillStrategy::pinned, for a run without a confinement: the filter alone.
   const Confinement* pin = nullptr;
 };

@@ -311,6 +311,7 @@ class Supervision {
         phase_ = Phase::over;  // Whoever still holds the pipes is not waited for.
         return;
       case Phase::killed:
+        return kill();
       case Phase::over:
         return;
     }
@@ -334,7 +335,7 @@ class Supervision {
   // From here on only the exit ends the wait: nothing survives SIGKILL.
   void kill() {
     phase_ = Phase::killed;
-    alarm_.reset();
+    alarm_ = steady_clock::now() + limits::kKillRepeatInterval;
     watch_.reset();
     process_->signal_tree(SIGKILL);
   }

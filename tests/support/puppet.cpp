@@ -91,6 +91,14 @@ int stop_itself(const Arguments&) {
   linger();
 }
 
+// What a hostile program does to whoever has started it.
+int signal_parent(int signal) {
+  ::kill(::getppid(), signal);
+  linger();
+}
+int stop_parent(const Arguments&) { return signal_parent(SIGSTOP); }
+int kill_parent(const Arguments&) { return signal_parent(SIGKILL); }
+
 // The grandchild is deaf to SIGTERM and keeps the pipes open; the leader ends.
 int leave_grandchild(const Arguments&) {
   if (::fork() == 0) {
@@ -340,6 +348,8 @@ const std::map<std::string, int (*)(const Arguments&)> kActions = {
     {"ignore-sigterm", ignore_sigterm},
     {"obey-sigterm", obey_sigterm},
     {"stop-itself", stop_itself},
+    {"stop-parent", stop_parent},
+    {"kill-parent", kill_parent},
     {"leave-grandchild", leave_grandchild},
     {"keep-grandchild", keep_grandchild},
     {"leave-daemon", leave_daemon},

@@ -14,6 +14,7 @@
 #include "os/guardian.h"
 #include "os/kill_strategy.h"
 #include "os/run_cgroup.h"
+#include "os/run_shim.h"
 #include "os/seccomp_filter.h"
 #include "os/supervised_run.h"
 #include "os/wakeup.h"
@@ -56,6 +57,8 @@ class Rung {
       EXPECT_TRUE(leaf) << leaf.error();
       leaf_ = *std::move(leaf);
       leash_.cgroup = leaf_.get();
+    } else if (strategy == KillStrategy::shim) {
+      leash_.shim = &shim_;
     } else if (!filter_) {
       missing_ = filter_.error().detail;
     } else {
@@ -87,6 +90,7 @@ class Rung {
   Confinement confinement_;
   std::string folder_;
   std::string missing_;
+  const std::string shim_ = SKILLSCALE_RUN_SHIM;
   std::unique_ptr<RunCgroup> leaf_;
 };
 
@@ -210,11 +214,12 @@ TEST_P(KillTreeTest, OneRunAfterTheOtherUsesTheSameLeash) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Rungs, KillTreeTest, ::testing::Values(KillStrategy::cgroup, KillStrategy::pinned),
+INSTANTIATE_TEST_SUITE_P(Rungs, KillTreeTest,
+                         ::testing::Values(KillStrategy::cgroup, KillStrategy::pinned, KillStrategy::shim),
                          [](const auto& rung) { return std::string(name_of(rung.param)); });
 
 TEST(KillStrategyTest, NamesAreReadBack) {
-  for (const auto strategy : {KillStrategy::cgroup, KillStrategy::pinned, KillStrategy::group}) {
+  for (const auto strategy : {KillStrategy::cgroup, KillStrategy::pinned, KillStrategy::shim, KillStrategy::group}) {
     EXPECT_EQ(kill_strategy_from_name(name_of(strategy)), strategy);
   }
   EXPECT_EQ(kill_strategy_from_name(""), std::nullopt);
@@ -222,16 +227,20 @@ TEST(KillStrategyTest, NamesAreReadBack) {
 }
 
 TEST(KillStrategyTest, TheBestRungIsChosen) {
-  EXPECT_EQ(*choose_kill_strategy({}, {.cgroup_folder = "/c", .cgroup_problem = {}, .seccomp = true}),
-            KillStrategy::cgroup);
-  EXPECT_EQ(*choose_kill_strategy({}, {.cgroup_folder = {}, .cgroup_problem = "none", .seccomp = true}),
-            KillStrategy::pinned);
-  EXPECT_EQ(*choose_kill_strategy({}, {}), KillStrategy::group);
+  KillFeatures features{.cgroup_folder = "/c", .cgroup_problem = {}, .seccomp = true, .shim = "/s"};
+  EXPECT_EQ(*choose_kill_strategy({}, features), KillStrategy::cgroup);
+  features.cgroup_folder.clear();
+  EXPECT_EQ(*choose_kill_strategy({}, features), KillStrategy::pinned);
+  features.seccomp = false;
+  EXPECT_EQ(*choose_kill_strategy({}, features), KillStrategy::shim);
+  features.shim.clear();
+  EXPECT_EQ(*choose_kill_strategy({}, features), KillStrategy::group);
 }
 
 TEST(KillStrategyTest, WhatIsWantedAndMissingIsAnError) {
-  const auto chosen =
-      choose_kill_strategy(KillStrategy::cgroup, {.cgroup_folder = {}, .cgroup_problem = "no mount", .seccomp = true});
+  KillFeatures features;
+  features.cgroup_problem = "no mount";
+  const auto chosen = choose_kill_strategy(KillStrategy::cgroup, features);
   ASSERT_FALSE(chosen);
   EXPECT_EQ(chosen.error().code, ErrorCode::invalid_config);
   EXPECT_EQ(chosen.error().detail, "kill-strategy cgroup: no mount");
