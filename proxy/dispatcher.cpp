@@ -38,7 +38,8 @@ Dispatcher::Dispatcher(DispatcherSettings settings, Outbox& outbox, const Subscr
       outbox_(outbox),
       subscriptions_(subscriptions),
       clock_(clock),
-      leases_(proxy_id) {}
+      leases_(proxy_id),
+      started_(clock.steady_now()) {}
 
 // --- Arrival ------------------------------------------------------------------------
 
@@ -87,11 +88,21 @@ bool Dispatcher::accept(std::string_view topic_name, zmq::message_t& payload, bo
     answer(delivery, ErrorCode::overloaded, "too many topics that no skill server serves");
     return true;
   }
+  if (may_be_a_repeat(delivery)) {
+    settle(topic_name, std::move(delivery), started_ + limits::kResendSettleTime);
+    return true;
+  }
   for (const auto& [name, group] : topic->groups) {
     Delivery copy = new_delivery(payload);
     offer(*group, std::move(copy));
   }
   return true;
+}
+
+// A proxy that has just started does not know the keys yet that members have used with the one before.
+bool Dispatcher::may_be_a_repeat(Delivery& delivery) {
+  return now() < started_ + limits::kResendSettleTime && mentions_key(delivery.payload) && open_envelope(delivery) &&
+         !delivery.fields.idempotency_key.empty();
 }
 
 std::vector<Delivery> Dispatcher::hand_over(std::string_view topic) {
@@ -458,6 +469,18 @@ void Dispatcher::accept_resent(std::string_view topic_name, Delivery delivery) {
     }
     known_runs_.forget(key);
   }
+  // A member that never lost this proxy has not announced anything: its reply may have been lost on the way.
+  if (topic != nullptr) {
+    for (const auto& [name, group] : topic->groups) {
+      for (const Member* member : group->members) outbox_.control(*member, encode_who(address), Token{});
+    }
+  }
+  settle(topic_name, std::move(delivery), now() + limits::kResendSettleTime);
+}
+
+// Waits for a member that knows of it. Nobody has said so by `until`: it counts as new.
+void Dispatcher::settle(std::string_view topic_name, Delivery delivery, SteadyTime until) {
+  Topic* topic = roster_.find_topic(topic_name);
   if (topic == nullptr || topic->groups.empty()) topic = roster_.add_unserved_topic(topic_name, now());
   const std::size_t cost = Hold::cost_of(delivery);
   if (topic == nullptr || topic->settling.bytes() + cost > settings_.hold_topic_bytes_max ||
@@ -466,14 +489,10 @@ void Dispatcher::accept_resent(std::string_view topic_name, Delivery delivery) {
     answer(delivery, ErrorCode::overloaded, "too much is waiting for the topic " + std::string(topic_name));
     return;
   }
-  // A member that never lost this proxy has not announced anything: its reply may have been lost on the way.
-  for (const auto& [name, group] : topic->groups) {
-    for (const Member* member : group->members) outbox_.control(*member, encode_who(address), Token{});
-  }
   delivery.payload = zmq::message_t(delivery.payload.data(), delivery.payload.size());
   delivery.waiting_since = now();
   held_bytes_ += cost;
-  topic->settling.push(std::move(delivery), {now() + limits::kResendSettleTime, ErrorCode::no_capacity});
+  topic->settling.push(std::move(delivery), {until, ErrorCode::no_capacity});
 }
 
 void Dispatcher::settle_done(Topic& topic, Delivery delivery) {

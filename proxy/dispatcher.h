@@ -126,6 +126,8 @@ class Dispatcher {
   void hold(Group& group, Delivery delivery, bool front);
   void pump(Group& group);
   void accept_resent(std::string_view topic_name, Delivery delivery);
+  bool may_be_a_repeat(Delivery& delivery);
+  void settle(std::string_view topic_name, Delivery delivery, SteadyTime until);
   void settle_done(Topic& topic, Delivery delivery);
 
   void lose(Slot slot);
@@ -160,6 +162,7 @@ class Dispatcher {
   std::unordered_multimap<std::string, Slot> lease_of_address_;
   SteadyTime index_until_;
   bool indexing_ = false;
+  const SteadyTime started_;
   std::size_t held_bytes_ = 0;
   bool draining_ = false;
   DispatcherCounters counters_;

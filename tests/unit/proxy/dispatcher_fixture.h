@@ -61,7 +61,10 @@ inline std::string intent_json(const std::string& request_id, const std::string&
 
 class DispatcherTest : public ::testing::Test {
  protected:
-  DispatcherTest() { subscriptions_.add("AGENT"); }
+  DispatcherTest() {
+    subscriptions_.add("AGENT");
+    clock_.advance(limits::kResendSettleTime);  // The proxy has been there for a while.
+  }
 
   bool publish(const std::string& topic, const std::string& payload, bool resent = false) {
     zmq::message_t message(payload);
@@ -95,8 +98,11 @@ class DispatcherTest : public ::testing::Test {
   std::unique_ptr<Dispatcher> dispatcher_ = std::make_unique<Dispatcher>(settings_, outbox_, subscriptions_, clock_, 7);
   void use(DispatcherSettings settings) {
     settings_ = std::move(settings);
-    dispatcher_ = std::make_unique<Dispatcher>(settings_, outbox_, subscriptions_, clock_, 7);
+    restart();
+    clock_.advance(limits::kResendSettleTime);
   }
+  // A proxy that has just started.
+  void restart() { dispatcher_ = std::make_unique<Dispatcher>(settings_, outbox_, subscriptions_, clock_, 7); }
 };
 
 }  // namespace skillscale::testing

@@ -519,6 +519,37 @@ TEST_F(DispatcherTest, ARepeatedKeyGoesToTheMemberThatHasIt) {
   EXPECT_NE(outbox_.dispatched.back().member, owner);
 }
 
+TEST_F(DispatcherTest, AfterTheStartARepeatedKeyWaitsForTheMemberThatHasIt) {
+  restart();
+  join("m1", 4);
+  publish_request("repeat", R"(,"idempotency_key":"k")");
+  publish_request("other", R"(,"idempotency_key":"k2")");
+  publish_request("keyless");
+  ASSERT_EQ(outbox_.dispatched.size(), 1U) << "only what has no key is dispatched at once";
+  start(outbox_.dispatched[0].token);
+  join("owner", 4);
+  dispatcher_->announce({member_name("TOPIC_A", "owner", 4), {{{"r1", "AGENT_1"}, "TOPIC_A", "k"}}});
+  wait(limits::kResendSettleTime - 1ms);
+  EXPECT_EQ(outbox_.dispatched.size(), 1U);
+  wait(1ms);
+  ASSERT_EQ(outbox_.dispatched.size(), 3U);
+  EXPECT_EQ(instance_of(outbox_.dispatched[1]), "owner");
+  publish_request("later", R"(,"idempotency_key":"k3")");
+  EXPECT_EQ(outbox_.dispatched.size(), 4U) << "from now on nothing waits";
+}
+
+TEST_F(DispatcherTest, AfterTheStartTwoRepeatsOfAnUnknownKeyGoToOneMember) {
+  restart();
+  publish_request("r1", R"(,"idempotency_key":"k")");
+  publish_request("r2", R"(,"idempotency_key":"k")");
+  join("m1", 4);
+  join("m2", 4);
+  EXPECT_TRUE(outbox_.dispatched.empty());
+  wait(limits::kResendSettleTime);
+  ASSERT_EQ(outbox_.dispatched.size(), 2U);
+  EXPECT_EQ(outbox_.dispatched[0].member, outbox_.dispatched[1].member);
+}
+
 TEST_F(DispatcherTest, AKeyThatIsGivenBackGoesToOneMemberWithItsRepeats) {
   join("m1", 4);
   publish_request("r1", R"(,"idempotency_key":"k")");
