@@ -67,11 +67,18 @@ int landlock_abi() noexcept {
   return abi > 0 ? static_cast<int>(abi) : 0;
 }
 
+LandlockPath::LandlockPath(Fd fd, const struct stat& status, PathAccess access)
+    : fd_(std::move(fd)),
+      device_(status.st_dev),
+      inode_(status.st_ino),
+      is_folder_(S_ISDIR(status.st_mode)),
+      access_(access) {}
+
 Result<LandlockPath> LandlockPath::open(const std::string& path, PathAccess access) {
   Fd fd(::open(path.c_str(), O_PATH | O_CLOEXEC));
   struct stat status {};
   if (!fd || ::fstat(fd.get(), &status) != 0) return Error::from_errno(ErrorCode::io_error, "open " + path);
-  return LandlockPath(std::move(fd), S_ISDIR(status.st_mode), access);
+  return LandlockPath(std::move(fd), status, access);
 }
 
 Result<LandlockRuleset> LandlockRuleset::create(int abi) {

@@ -9,6 +9,8 @@
 #include "base/result.h"
 #include "os/fd.h"
 
+struct stat;  // <sys/stat.h>
+
 namespace skillscale {
 
 // What the kernel offers: 0 is nothing, 1 is Linux 5.13, 2 adds moves between
@@ -33,10 +35,21 @@ class LandlockPath {
   bool is_folder() const noexcept { return is_folder_; }
   PathAccess access() const noexcept { return access_; }
 
+  // What a rule for it says. Nothing else is equal to it as long as the path is open or a ruleset has a rule for it.
+  struct Rule {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    PathAccess access = PathAccess::read;
+    bool operator==(const Rule&) const = default;
+  };
+  Rule rule() const noexcept { return {device_, inode_, access_}; }
+
  private:
-  LandlockPath(Fd fd, bool is_folder, PathAccess access) : fd_(std::move(fd)), is_folder_(is_folder), access_(access) {}
+  LandlockPath(Fd fd, const struct stat& status, PathAccess access);
 
   Fd fd_;
+  std::uint64_t device_;
+  std::uint64_t inode_;
   bool is_folder_;
   PathAccess access_;
 };

@@ -7,7 +7,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
+#include <list>
 #include <utility>
 
 #include "base/guarded.h"
@@ -142,6 +145,12 @@ struct FilterSet {
   Fd strict;               // For bubblewrap: the same, but nobody outside needs protection.
 };
 
+// A finished ruleset can be taken on again and again. A folder that is used again brings the same one with it.
+struct UsedRuleset {
+  std::vector<LandlockPath::Rule> added;  // To the system's paths.
+  std::shared_ptr<const LandlockRuleset> ruleset;
+};
+
 struct Sandbox::State {
   SandboxSettings settings;
   SandboxFeatures features;
@@ -152,11 +161,14 @@ struct Sandbox::State {
   std::optional<FilterSet> offline;
   std::optional<FilterSet> online;
   mutable Guarded<std::vector<LandlockRuleset>> spare;  // With the system's paths, for runs to come.
+  mutable Guarded<std::list<UsedRuleset>> used;         // The last one first.
 
   Result<void> make_filters();
   Result<FilterSet> make_filter_set(bool network) const;
   Result<void> open_paths(const PublicFiles& etc);
-  Result<LandlockRuleset> make_ruleset(const SandboxRequest& request) const;
+  Result<std::shared_ptr<const LandlockRuleset>> ruleset_for(const SandboxRequest& request) const;
+  std::shared_ptr<const LandlockRuleset> find_used(const std::vector<LandlockPath::Rule>& added) const;
+  void keep_used(UsedRuleset ruleset) const;
   Result<LandlockRuleset> make_base_ruleset() const;
   Result<LandlockRuleset> take_base_ruleset() const;
   const FilterSet& filters(bool network) const { return network ? *online : *offline; }
@@ -236,17 +248,42 @@ Result<LandlockRuleset> Sandbox::State::take_base_ruleset() const {
   return make_base_ruleset();
 }
 
-Result<LandlockRuleset> Sandbox::State::make_ruleset(const SandboxRequest& request) const {
-  auto ruleset = take_base_ruleset();
-  if (!ruleset) return ruleset;
+std::shared_ptr<const LandlockRuleset> Sandbox::State::find_used(const std::vector<LandlockPath::Rule>& added) const {
+  auto rulesets = used.lock();
+  const auto found = std::ranges::find(*rulesets, added, &UsedRuleset::added);
+  if (found == rulesets->end()) return nullptr;
+  rulesets->splice(rulesets->begin(), *rulesets, found);
+  return found->ruleset;
+}
+
+void Sandbox::State::keep_used(UsedRuleset ruleset) const {
+  std::list<UsedRuleset> oldest;  // Closed outside the lock.
+  auto rulesets = used.lock();
+  rulesets->push_front(std::move(ruleset));
+  if (rulesets->size() > limits::kSpareRunFoldersMax) oldest.splice(oldest.end(), *rulesets, std::prev(rulesets->end()));
+}
+
+Result<std::shared_ptr<const LandlockRuleset>> Sandbox::State::ruleset_for(const SandboxRequest& request) const {
+  std::vector<LandlockPath> added;
+  std::vector<LandlockPath::Rule> rules;
+  const auto add = [&](LandlockPath path) {
+    rules.push_back(path.rule());
+    added.push_back(std::move(path));
+  };
   for (const std::string& name : request.readable) {
-    const auto path = LandlockPath::open(name, PathAccess::read);
-    if (!path) continue;
-    if (auto allowed = ruleset->allow(*path); !allowed) return std::move(allowed).error();
+    if (auto path = LandlockPath::open(name, PathAccess::read)) add(*std::move(path));
   }
-  const auto folder = LandlockPath::open(request.run_folder, PathAccess::write);
-  if (!folder) return folder.error();
-  if (auto allowed = ruleset->allow(*folder); !allowed) return std::move(allowed).error();
+  auto folder = LandlockPath::open(request.run_folder, PathAccess::write);
+  if (!folder) return std::move(folder).error();
+  add(*std::move(folder));
+  if (auto found = find_used(rules)) return found;
+  auto made = take_base_ruleset();
+  if (!made) return std::move(made).error();
+  for (const LandlockPath& path : added) {
+    if (auto allowed = made->allow(path); !allowed) return std::move(allowed).error();
+  }
+  auto ruleset = std::make_shared<const LandlockRuleset>(*std::move(made));
+  keep_used({std::move(rules), ruleset});
   return ruleset;
 }
 
@@ -308,7 +345,7 @@ Result<void> Sandbox::confine_by_landlock(const SandboxRequest& request, Confine
     confined.confinement_.seccomp = state_->filters(request.network).standard.program();
   }
   if (state_->features.landlock_abi == 0) return {};
-  auto ruleset = state_->make_ruleset(request);
+  auto ruleset = state_->ruleset_for(request);
   if (!ruleset) return std::move(ruleset).error();
   confined.ruleset_ = *std::move(ruleset);
   confined.confinement_.landlock_ruleset = confined.ruleset_->fd();

@@ -57,7 +57,7 @@ struct SandboxRequest {
   ResourceLimits limits;
 };
 
-// One run's confinement; owns its ruleset. Must not outlive the Sandbox.
+// One run's confinement. Must not outlive the Sandbox.
 class Confined {
  public:
   Confined(Confined&&) noexcept;
@@ -77,7 +77,7 @@ class Confined {
 
   SandboxProfile profile_ = SandboxProfile::none;
   Confinement confinement_;
-  std::optional<LandlockRuleset> ruleset_;
+  std::shared_ptr<const LandlockRuleset> ruleset_;
   std::array<Fd, 2> filters_;             // For bubblewrap to read.
   std::optional<Bubblewrap> bubblewrap_;  // Only under strict.
 };

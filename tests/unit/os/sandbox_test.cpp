@@ -462,6 +462,30 @@ TEST_F(SandboxTest, ARulesetThatWasMadeAheadIsUsedOnce) {
   }
 }
 
+TEST_F(SandboxTest, ARulesetIsUsedAgainOnlyForTheSamePlaces) {
+  const Sandbox sandbox = make();
+  if (!sandbox.missing(standard).empty()) GTEST_SKIP() << "the standard profile cannot be had here";
+  const std::string places[] = {root_ + "/skill", root_ + "/run"};
+  SandboxRequest wanted = request(standard, places[1]);
+  wanted.readable.push_back(places[0]);
+  const std::string script = "cat ../skill/f && echo x > g && { cat ../old/f ../old/g 2>/dev/null || echo refused; }";
+  for (int turn = 0; turn < 4; ++turn) {
+    // Every second time other folders have the same names; what had them is still there.
+    if (turn % 2 == 0) {
+      fs::remove_all(root_ + "/old");
+      if (turn > 0) fs::rename(places[0], root_ + "/old");
+      for (const std::string& place : places) {
+        fs::remove_all(place);
+        fs::create_directories(place);
+      }
+      std::ofstream(places[0] + "/f") << turn << "\n";
+    }
+    const auto outcome = run(sandbox, wanted, {"/bin/sh", "-c", script});
+    ASSERT_TRUE(outcome) << outcome.error();
+    EXPECT_EQ(outcome->out.bytes, std::to_string(turn / 2 * 2) + "\nrefused\n") << outcome->err.bytes;
+  }
+}
+
 // Ordinary programs must not notice.
 TEST_F(SandboxTest, OrdinaryProgramsWorkUnderEveryProfile) {
   fs::create_directories(root_ + "/run");
