@@ -2,22 +2,23 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <iterator>
 #include <memory>
 #include <vector>
 
 #include "base/limits.h"
-#include "base/random_id.h"
 #include "daemon/logging.h"
 #include "skill-server/glob.h"
 #include "skill-server/problem.h"
@@ -26,7 +27,7 @@ namespace skillscale {
 namespace {
 
 // What is made here or for the Python shim, below the folder that the operator gives.
-constexpr std::string_view kFolderPrefixes[] = {"skillscale-run-", "skillscale-spare-", "skillscale-python-"};
+constexpr std::string_view kFolderPrefixes[] = {"skillscale-run-", "skillscale-python-"};
 constexpr const char* kHome = ".home";
 constexpr const char* kTemporary = ".tmp";
 // What a run finds of its skill. Names of ours all begin with ".skillscale-".
@@ -45,13 +46,13 @@ struct Entry {
   bool folder = false;
 };
 
-Fd open_folder(int parent, const char* name) {
-  return Fd(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+Fd open_folder(int parent, const char* name, int more_flags = 0) {
+  return Fd(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | more_flags));
 }
 
-std::vector<Entry> list_folder(const Fd& folder) {
+std::vector<Entry> list_folder(const Fd& folder, int more_flags = 0) {
   std::vector<Entry> entries;
-  Fd copy = open_folder(folder.get(), ".");
+  Fd copy = open_folder(folder.get(), ".", more_flags);
   if (!copy) return entries;
   const Directory directory(fdopendir(copy.release()));
   if (!directory) return entries;
@@ -165,6 +166,17 @@ bool has_plain_inode(const Fd& folder) {
   return true;
 }
 
+// File systems of this machine, which set the time of a change by its clock.
+bool tells_changes(const Fd& folder) {
+  struct statfs status {};
+  if (fstatfs(folder.get(), &status) != 0) return false;
+  static constexpr std::array<decltype(status.f_type), 5> kKnown = {TMPFS_MAGIC, EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC,
+                                                                    BTRFS_SUPER_MAGIC, OVERLAYFS_SUPER_MAGIC};
+  return std::ranges::find(kKnown, status.f_type) != kKnown.end();
+}
+
+std::int64_t nanoseconds(std::int64_t seconds, std::uint32_t rest) { return seconds * 1'000'000'000 + rest; }
+
 std::string link_target(const Fd& folder, const std::string& name) {
   std::string target(limits::kRunPathBytesMax, '\0');
   const ssize_t bytes = readlinkat(folder.get(), name.c_str(), target.data(), target.size());
@@ -273,48 +285,81 @@ Result<void> RunFolder::link_skill(const std::filesystem::path& skill) {
   return {};
 }
 
-// Names are looked up again: a run may have put something else in the place of what was made.
-bool RunFolder::is_untouched() const {
-  if (!has_plain_inode(folder_) || list_folder(folder_).size() != links_.size() + 2) return false;
-  for (const char* name : {kHome, kTemporary}) {
-    const Fd folder = open_folder(folder_.get(), name);
-    if (!folder || !has_plain_inode(folder) || !list_folder(folder).empty()) return false;
-  }
-  return std::ranges::all_of(links_, [&](const Link& link) { return link_target(folder_, link.name) == link.target; });
+std::vector<RunFolder::Stamp> RunFolder::stamps() const {
+  std::vector<Stamp> stamps;
+  stamps.reserve(links_.size() + 3);
+  const auto add = [&](const char* name, int flags) {
+    struct statx status {};
+    const bool known = statx(folder_.get(), name, flags, STATX_CTIME | STATX_ATIME, &status) == 0;
+    stamps.push_back(known ? Stamp{.changed = nanoseconds(status.stx_ctime.tv_sec, status.stx_ctime.tv_nsec),
+                                   .accessed = nanoseconds(status.stx_atime.tv_sec, status.stx_atime.tv_nsec)}
+                           : Stamp{});
+  };
+  add("", AT_EMPTY_PATH);
+  for (const char* name : {kHome, kTemporary}) add(name, AT_SYMLINK_NOFOLLOW);
+  for (const Link& link : links_) add(link.name.c_str(), AT_SYMLINK_NOFOLLOW);
+  return stamps;
 }
 
-bool RunFolder::rename(std::string path) {
-  if (std::rename(path_.c_str(), path.c_str()) != 0) return false;
-  path_ = std::move(path);
+// The kernel stamps changes with a clock that may tick only every 10 ms: what is
+// changed in the tick of the last change cannot be told from it.
+void RunFolder::begin_use() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  const std::int64_t tick = nanoseconds(now.tv_sec, static_cast<std::uint32_t>(now.tv_nsec));
+  stamps_tell_ = tells_changes_ && std::ranges::all_of(stamps_, [tick](const Stamp& s) { return s.changed < tick; });
+}
+
+// Whatever is done to a file changes its stamp, which nobody can set; so mostly one look at those is
+// enough. Reading changes only the other time, which would tell the next run of it, so it is set, too.
+bool RunFolder::end_use() {
+  const bool same = stamps() == stamps_;
+  if (same && stamps_tell_) return true;
+  if (!is_untouched()) return false;
+  if (!same) reset_times();
+  stamps_ = stamps();  // Reading the links was noted, too.
   return true;
 }
 
-// Times can be set to any value, so they could tell something, too.
+// Times can be set to any value, so they could tell something.
 void RunFolder::reset_times() const {
   futimens(folder_.get(), nullptr);
   for (const char* name : {kHome, kTemporary}) utimensat(folder_.get(), name, nullptr, AT_SYMLINK_NOFOLLOW);
   for (const Link& link : links_) utimensat(folder_.get(), link.name.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
 }
 
+// Names are looked up again: a run may have put something else in the place of what was made.
+bool RunFolder::is_untouched() const {
+  if (!has_plain_inode(folder_) || list_folder(folder_, O_NOATIME).size() != links_.size() + 2) return false;
+  for (const char* name : {kHome, kTemporary}) {
+    const Fd folder = open_folder(folder_.get(), name);
+    if (!folder || !has_plain_inode(folder) || !list_folder(folder, O_NOATIME).empty()) return false;
+  }
+  return std::ranges::all_of(links_, [&](const Link& link) { return link_target(folder_, link.name) == link.target; });
+}
+
 Result<RunFolder> SpareFolders::take(const std::filesystem::path& skill) {
   const auto links = RunFolder::links_to(skill);
-  std::list<RunFolder> found;  // At most one; what cannot be renamed is removed outside the lock.
+  std::list<RunFolder> found;  // At most one.
   if (auto spares = spares_.lock(); !links.empty()) {
     const auto fits = std::ranges::find(*spares, links, &RunFolder::links_);
     if (fits != spares->end()) found.splice(found.end(), *spares, fits);
   }
-  if (!found.empty() && found.front().rename(parent_ + "/skillscale-run-" + random_id())) {
-    found.front().reset_times();
+  if (!found.empty()) {
+    found.front().begin_use();
     return std::move(found.front());
   }
   auto folder = RunFolder::create(parent_);
   if (!folder) return folder;
   if (auto linked = folder->link_skill(skill); !linked) return std::move(linked).error();
+  folder->tells_changes_ = tells_changes(folder->folder_);
+  folder->stamps_ = folder->stamps();
+  folder->begin_use();
   return folder;
 }
 
 bool SpareFolders::keep(RunFolder& folder) {
-  if (!folder.is_untouched() || !folder.rename(parent_ + "/skillscale-spare-" + random_id())) return false;
+  if (!folder.end_use()) return false;
   std::list<RunFolder> oldest;  // Removed outside the lock.
   auto spares = spares_.lock();
   if (spares->size() == limits::kSpareRunFoldersMax) oldest.splice(oldest.end(), *spares, spares->begin());

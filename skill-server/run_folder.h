@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <list>
 #include <memory>
@@ -61,13 +62,24 @@ class RunFolder {
 
   RunFolder(std::string path, Fd folder) : path_(std::move(path)), folder_(std::move(folder)) {}
   static std::vector<Link> links_to(const std::filesystem::path& skill);
-  bool is_untouched() const;
-  bool rename(std::string path);
+  // Of the folder, its subfolders and its links.
+  struct Stamp {
+    std::int64_t changed = 0;  // Nanoseconds since 1970.
+    std::int64_t accessed = 0;
+    bool operator==(const Stamp&) const = default;
+  };
+  std::vector<Stamp> stamps() const;
+  void begin_use();
+  bool end_use();  // True: it is as it was at the beginning, and the next run cannot tell that there was one.
   void reset_times() const;
+  bool is_untouched() const;
 
   std::string path_;
   Fd folder_;
   std::vector<Link> links_;
+  std::vector<Stamp> stamps_;   // As they were when it was last known to be untouched.
+  bool tells_changes_ = false;  // Its file system sets them by our clock.
+  bool stamps_tell_ = false;    // Whatever this run changes, they will not be the same.
   std::shared_ptr<SpareFolders> keeper_;
 };
 
@@ -76,11 +88,12 @@ class RunFolder {
 std::size_t remove_orphaned_folders(const std::string& parent, std::chrono::seconds age_min);
 
 // Keeps the folders that runs have left untouched, for further runs of the same skill
-// (never of another one), under a new name each time.
+// (never of another one).
 //
 // A journaling file system does not use the number of a removed file again for minutes
 // and passes over all of them for each new file: on ext4, a folder made and removed for
-// each run slows a busy server down to a tenth. Thread-safe. Removes what it keeps at its end.
+// each run slows a busy server down to a tenth. And a rename waits for all others of the file system, so
+// that the name stays. Thread-safe. Removes what it keeps at its end.
 class SpareFolders {
  public:
   explicit SpareFolders(std::string parent) : parent_(std::move(parent)) {}

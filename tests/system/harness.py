@@ -436,6 +436,17 @@ class Cluster:
             [str(BIN / "skillscale"), *map(str, arguments)], capture_output=True, text=True, cwd=self.folder,
             timeout=seconds * PATIENCE, env=clean_environment(self.folder, {**addresses, **(environment or {})}), **source)
 
+    def used_run_folders(self):
+        """Those that hold something of a run; the untouched ones wait for the next."""
+
+        def is_used(folder):
+            try:
+                return any(not part.is_symlink() and (not part.is_dir() or any(part.iterdir())) for part in folder.iterdir())
+            except FileNotFoundError:
+                return False  # It has just been removed.
+
+        return [folder for folder in self.folder.glob("skillscale-run-*") if is_used(folder)]
+
     def members(self, topic, count, seconds=10):
         """Waits until the proxy counts so many members of the topic."""
         wait_until(lambda: self.proxy.scale(topic)["members"] == count, seconds, f"{count} members of {topic}")

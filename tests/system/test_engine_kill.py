@@ -76,7 +76,7 @@ class KillTest(SystemTest):
             except AssertionError as error:
                 raise AssertionError(f"{tree}, {strategy}, {ending}: {error}") from None
             if ending not in ("SIGTERM", "SIGKILL"):
-                wait_until(lambda: not list(self.cluster.folder.glob("skillscale-run-*")), 10, "the run's folder is gone")
+                wait_until(lambda: not self.cluster.used_run_folders(), 10, "the run's folder is gone")
                 continue
             self.cluster.members(TOPIC, 0)
             for folder in self.cluster.folder.glob("skillscale-run-*"):

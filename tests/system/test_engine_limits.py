@@ -72,7 +72,7 @@ class LimitsTest(SystemTest):
         for path in ("healthz", "readyz"):
             self.assertEqual(http_get(f"{self.server.http}/{path}")[0], 200)
         self.assertEqual(self.agent.call(TOPIC, {"skill": "echo", "data": "still here"})["content"], "still here")
-        wait_until(lambda: not list(self.cluster.folder.glob("skillscale-run-*")), 10, "the runs' folders are gone")
+        wait_until(lambda: not self.cluster.used_run_folders(), 10, "the runs' folders are gone")
 
     def test_a_flood_of_output(self):
         self.add("out", FLOOD.format(fd=1))

@@ -28,10 +28,10 @@ class OrphanedFoldersTest : public ::testing::Test {
 
 TEST_F(OrphanedFoldersTest, WhatNobodyHoldsIsRemoved) {
   const fs::path run = leave("skillscale-run-a");
-  const fs::path spare = leave("skillscale-spare-b");
+  const fs::path shim = leave("skillscale-python-b");
   EXPECT_EQ(sweep(), 2U);
   EXPECT_FALSE(fs::exists(run));
-  EXPECT_FALSE(fs::exists(spare));
+  EXPECT_FALSE(fs::exists(shim));
 }
 
 TEST_F(OrphanedFoldersTest, TheFolderOfALivingRunStays) {
