@@ -1,7 +1,7 @@
 #include "skill-server/run_environment.h"
 
 #include <algorithm>
-#include <filesystem>
+#include <string_view>
 
 #include "base/limits.h"
 #include "skill-server/credentials.h"
@@ -13,9 +13,10 @@ constexpr const char* kStandardPath = "/usr/local/bin:/usr/bin:/bin";
 
 // What a script starts by name is what its interpreter would start.
 std::string path_for(const std::string& program) {
-  const std::string folder = std::filesystem::path(program).parent_path().native();
+  const std::size_t slash = program.rfind('/');
+  const std::string_view folder = std::string_view(program).substr(0, slash == std::string::npos ? 0 : slash);
   const bool standard = folder == "/usr/local/bin" || folder == "/usr/bin" || folder == "/bin";
-  return standard || folder.empty() ? kStandardPath : folder + ":" + kStandardPath;
+  return standard || folder.empty() ? kStandardPath : std::string(folder) + ":" + kStandardPath;
 }
 
 bool fits_environment(const std::string& value) {

@@ -269,7 +269,7 @@ std::vector<RunFolder::Link> RunFolder::links_to(const std::filesystem::path& sk
   std::vector<Link> links;
   if (skill.empty()) return links;
   for (const char* name : kSkillParts) {
-    std::string target = (skill / name).native();
+    std::string target = skill.native() + "/" + name;
     if (access(target.c_str(), F_OK) == 0) links.push_back({name, std::move(target)});
   }
   return links;

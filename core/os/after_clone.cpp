@@ -28,16 +28,18 @@ struct alignas(8) KernelSigaction {
 };
 constexpr unsigned long kIgnoreHandler = 1;  // SIG_IGN
 constexpr unsigned long kKernelSignalSetBytes = 8;
+constexpr int kStandardSignalMax = 31;
 constexpr int kSignalMax = 64;
 constexpr unsigned kFirstPrivateFd = 3;
 
 // libc's sigaction() would be intercepted by sanitizers and refuses the two
 // signals that libc keeps for itself. All signals are blocked until every
 // handler is gone: no handler of the daemon ever runs in the child.
-SKILLSCALE_UNINSTRUMENTED bool reset_signals() noexcept {
+SKILLSCALE_UNINSTRUMENTED bool reset_signals(std::uint64_t realtime_signals) noexcept {
   const KernelSigaction by_default{};
   for (int signal = 1; signal <= kSignalMax; ++signal) {
     if (signal == SIGKILL || signal == SIGSTOP) continue;
+    if (signal > kStandardSignalMax && (realtime_signals >> (signal - 1) & 1U) == 0) continue;
     if (::syscall(SYS_rt_sigaction, signal, &by_default, nullptr, kKernelSignalSetBytes) != 0) return false;
   }
   const unsigned long none = 0;
@@ -189,7 +191,7 @@ SKILLSCALE_UNINSTRUMENTED AfterCloneStep become_program(const AfterClonePlan& pl
   if (plan.confinement != nullptr && !keep_descriptors(*plan.confinement)) return AfterCloneStep::descriptors;
   if (plan.confinement != nullptr && !set_limits(plan.confinement->limits)) return AfterCloneStep::limits;
   if (::syscall(SYS_chdir, plan.working_folder) != 0) return AfterCloneStep::folder;
-  if (!reset_signals()) return AfterCloneStep::signals;
+  if (!reset_signals(plan.realtime_signals)) return AfterCloneStep::signals;
   if (plan.confinement != nullptr && plan.confinement->wraps_program && !ignore_sigterm()) {
     return AfterCloneStep::signals;
   }

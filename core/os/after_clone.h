@@ -9,6 +9,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+
 #include "os/confinement.h"
 
 namespace skillscale {
@@ -50,6 +52,7 @@ struct AfterClonePlan {
   int cgroup_procs_fd;             // cgroup.procs of the run's leaf, open for writing; -1: none.
   const Confinement* confinement;  // nullptr: none.
   int landlock_ruleset;            // That of the confinement, under a number that no pipe takes; -1: none.
+  std::uint64_t realtime_signals;  // Bit n - 1 for signal n: those of them whose disposition may not be the default.
 
   // The child's report: what failed, and its errno. Untouched when exec succeeded.
   AfterCloneStep failed_step = AfterCloneStep::none;

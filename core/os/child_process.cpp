@@ -252,6 +252,23 @@ const std::string* shim_of(const ChildSpec& spec) {
 
 Result<Pipe> order_pipe(const ChildSpec& spec) { return shim_of(spec) == nullptr ? Pipe{} : make_pipe(); }
 
+// What was ignored when this process was started, above all. Found once: each look is a system call, and
+// nothing here uses these signals but libc, which may begin at any time to catch the first two.
+std::uint64_t changed_realtime_signals() noexcept {
+  static const std::uint64_t changed = [] {
+    constexpr int kFirst = 32, kLast = 64;
+    constexpr std::size_t kSetBytes = 8;
+    std::uint64_t mask = std::uint64_t{3} << (kFirst - 1);
+    for (int signal = kFirst + 2; signal <= kLast; ++signal) {
+      std::array<unsigned long, 8> action{};  // The kernel's own struct: the handler first.
+      const bool known = ::syscall(SYS_rt_sigaction, signal, nullptr, action.data(), kSetBytes) == 0;
+      if (!known || action[0] != 0) mask |= std::uint64_t{1} << (signal - 1);
+    }
+    return mask;
+  }();
+  return changed;
+}
+
 // Empty, unless the ruleset has a number that a pipe of the child takes.
 Result<Fd> lifted_ruleset(const ChildSpec& spec) {
   if (spec.confinement == nullptr || spec.confinement->landlock_ruleset < 0) return Fd();
@@ -298,7 +315,8 @@ Result<std::unique_ptr<RunningProcess>> ChildProcess::launch(const ChildSpec& sp
                       .order_fd = order->read.get(),
                       .cgroup_procs_fd = cgroup_of(spec.leash) == nullptr ? -1 : cgroup_of(spec.leash)->procs_fd(),
                       .confinement = confinement_of(spec),
-                      .landlock_ruleset = ruleset_of(spec, *lifted)};
+                      .landlock_ruleset = ruleset_of(spec, *lifted),
+                      .realtime_signals = changed_realtime_signals()};
   const Cloned cloned = clone_child(plan);
   if (cloned.pid < 0) {
     return Error::from_errno(ErrorCode::spawn_failed, "make a process for " + spec.program, cloned.error);
