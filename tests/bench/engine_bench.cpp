@@ -34,6 +34,7 @@
 #include "os/sandbox.h"
 #include "os/supervised_run.h"
 #include "skill-server/executor.h"
+#include "skill-server/sandbox_policy.h"
 
 namespace skillscale {
 namespace {
@@ -123,9 +124,10 @@ class Bench {
     return work;
   }
   std::string run_folders() const { return (fs::path(folder_) / "runs").string(); }
-  ExecutorSettings settings() const {
+  ExecutorSettings settings(const SandboxPolicy* sandbox = nullptr) const {
     ExecutorSettings settings;
     settings.run_folders = run_folders();
+    settings.sandbox = sandbox;
     return settings;
   }
 
@@ -298,12 +300,17 @@ std::vector<SandboxProfile> profiles_of(const Bench& bench, const std::string& p
 }
 
 std::vector<Case> cases_of(const Bench& bench, const std::string& program,
-                           const std::shared_ptr<const Sandbox>& sandbox, const std::vector<SandboxProfile>& profiles) {
+                           const std::shared_ptr<const Sandbox>& sandbox, const std::vector<SandboxProfile>& profiles,
+                           const SandboxPolicy* policy) {
   std::vector<Case> cases;
   cases.push_back(bare_case(program));
   cases.push_back(supervised_case(program));
   for (const SandboxProfile profile : profiles) cases.push_back(confined_case(bench, program, profile, sandbox));
   cases.push_back(executor_case("executor", std::make_shared<Executor>(bench.settings()), bench.work(program)));
+  if (policy != nullptr) {
+    cases.push_back(
+        executor_case("  sandbox standard", std::make_shared<Executor>(bench.settings(policy)), bench.work(program)));
+  }
   return cases;
 }
 
@@ -312,11 +319,13 @@ void compare(const Bench& bench, const std::string& program, std::size_t rounds)
   SK_CHECK(made);
   const auto sandbox = std::make_shared<const Sandbox>(*std::move(made));
   const std::vector<SandboxProfile> profiles = profiles_of(bench, program, *sandbox);
+  const auto policy = SandboxPolicy::create({}, {});  // What a server has; an error where standard is not to be had.
+  const SandboxPolicy* const usable = policy ? &*policy : nullptr;
   std::printf("\n%s\n", program.c_str());
-  std::vector<Case> cases = cases_of(bench, program, sandbox, profiles);
+  std::vector<Case> cases = cases_of(bench, program, sandbox, profiles, usable);
   measure_latency(cases, rounds);
   measure_throughput(
-      cases, [&] { return cases_of(bench, program, sandbox, profiles); }, rounds);
+      cases, [&] { return cases_of(bench, program, sandbox, profiles, usable); }, rounds);
   print_latency(cases);
   print_throughput(cases);
 }
@@ -332,7 +341,7 @@ long rss_kb() {
 }
 
 void show_memory(const Bench& bench, const std::string& program, std::size_t runs) {
-  const std::size_t early = runs / 20;
+  const std::size_t early = runs / 10;
   std::vector<Case> cases;
   for (std::size_t thread = 0; thread < kThreads; ++thread) {
     cases.push_back(executor_case("executor", std::make_shared<Executor>(bench.settings()), bench.work(program)));
