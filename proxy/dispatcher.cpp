@@ -140,7 +140,8 @@ bool Dispatcher::lease(Group& group, Delivery& delivery) {
 bool Dispatcher::lease_to(Member& member, Delivery& delivery, bool joins) {
   Group& group = *member.group;
   const Slot slot = leases_.open();
-  const DeliveryFacts facts{delivery.attempt, std::chrono::duration<double, std::milli>(delivery.held).count()};
+  const DeliveryFacts facts{delivery.attempt, std::chrono::duration<double, std::milli>(delivery.held).count(),
+                            delivery.catalog};
   if (!outbox_.dispatch(member, delivery.payload, leases_.token_of(slot), facts)) {
     leases_.close(slot);
     return false;
@@ -153,10 +154,10 @@ bool Dispatcher::lease_to(Member& member, Delivery& delivery, bool joins) {
   lease.leased_at = now();
   lease.delivery = std::move(delivery);
   member.leases.push_back(slot);
-  ++group.counters.dispatched;
+  if (!lease.delivery.catalog) ++group.counters.dispatched;
   if (joins) {
     ++member.joins;
-    ++group.counters.joined;
+    if (!lease.delivery.catalog) ++group.counters.joined;
   } else {
     ++member.outstanding;
     ++group.inflight;
@@ -251,8 +252,10 @@ bool Dispatcher::finish(std::string_view token, std::string_view reply_to, bool 
   lease.member->unresponsive = false;
   const bool live = lease.state != Lease::State::revoked;
   if (live) {
-    ++group.counters.completed;
-    group.counters.time_leased.observe(now() - lease.leased_at);
+    if (!lease.delivery.catalog) {
+      ++group.counters.completed;
+      group.counters.time_leased.observe(now() - lease.leased_at);
+    }
     if (!well_formed) {
       ++counters_.garbled_replies;
       log::error("a member answered with something that is no reply",
@@ -307,6 +310,9 @@ void Dispatcher::give_back(const GiveBackFrame& frame) {
   release(*slot);
   if (live && cancelled) {
     answer(delivery, ErrorCode::cancelled, "cancelled before it was started");
+  } else if (live && delivery.catalog) {
+    ++delivery.attempt;
+    offer_question(group.topic->name, std::move(delivery));
   } else if (live) {
     ++group.counters.given_back;
     forget_key(group, delivery, member_name);
@@ -416,6 +422,10 @@ void Dispatcher::lose(Slot slot) {
   if (cancelled) {
     answer(delivery, ErrorCode::cancelled, "cancelled; the skill server was lost before it could say more");
     return;
+  }
+  if (delivery.catalog) {
+    ++delivery.attempt;
+    return offer_question(group.topic->name, std::move(delivery));
   }
   forget_key(group, delivery, member_name);
   if (!may_have_run) {

@@ -62,6 +62,7 @@ struct DispatcherCounters {
   std::uint64_t resent_known = 0;              // Of these: on their way already, so nothing to do.
   std::uint64_t unknown_cancels = 0;           // Cancels of intents that are not here.
   std::uint64_t unresponsive = 0;              // Members that let a lease run out.
+  std::uint64_t catalog = 0;                   // Questions about a catalogue.
   std::map<ErrorCode, std::uint64_t> answers;  // Final replies that the proxy made.
 };
 
@@ -77,6 +78,8 @@ class Dispatcher {
   // pub/sub: the message then goes to whoever is subscribed.
   bool accept(std::string_view topic, zmq::message_t& payload, bool resent);
   void cancel(const ReturnAddress& address);
+  // A question about the skills of a topic: for one member of any group, without credit. Never held.
+  void ask_catalog(std::string_view topic, zmq::message_t& payload);
   // A plain subscriber of exactly this topic has come. Returns the intents that
   // waited for a first member: they are the subscriber's now.
   std::vector<Delivery> hand_over(std::string_view topic);
@@ -94,6 +97,7 @@ class Dispatcher {
   void give_back(const GiveBackFrame& frame);
   void announce(const AnnounceFrame& frame);
   void stop_dispatch(const LeaveFrame& frame);  // The member is draining.
+  bool has_member(std::string_view name) { return roster_.find_member(name) != nullptr; }
 
   // --- Time ----------------------------------------------------------------------------
 
@@ -122,6 +126,8 @@ class Dispatcher {
   bool offer_to_owner_of_key(Group& group, Delivery& delivery);
   bool lease(Group& group, Delivery& delivery);
   bool lease_to(Member& member, Delivery& delivery, bool joins);
+  void offer_question(std::string_view topic_name, Delivery delivery);
+  bool lease_question(Topic& topic, const std::vector<Member*>& members, Delivery& delivery);
   void join_run(Member& member, Delivery delivery);
   void hold(Group& group, Delivery delivery, bool front);
   void pump(Group& group);

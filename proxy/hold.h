@@ -30,6 +30,7 @@ struct Delivery {
   std::chrono::nanoseconds held{};  // In the hold, before this time.
   std::uint32_t attempt = 1;        // Executions begun, this one included.
   std::uint32_t losses = 0;         // Members that were lost with it before they started it.
+  bool catalog = false;             // A question about the catalogue, which any member answers at once.
 };
 
 // When a waiting intent is given up, and why.

@@ -218,6 +218,7 @@ void add_totals(const Load& load, std::vector<MetricFamily>& families) {
           load.counters.overloaded);
   counter("skillscale_refused_members_total", "Members refused", load.counters.refused_members);
   counter("skillscale_unresponsive_members_total", "Members that let a lease run out", load.counters.unresponsive);
+  counter("skillscale_catalog_requests_total", "Questions about the skills of a topic", load.counters.catalog);
   counter("skillscale_resent_total", "Intents sent again by their agent", load.counters.resent);
   counter("skillscale_resent_known_total", "Of these, intents that were on their way already",
           load.counters.resent_known);

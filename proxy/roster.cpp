@@ -1,6 +1,7 @@
 #include "proxy/roster.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -65,6 +66,14 @@ std::uint64_t Group::credits() const {
 
 bool Topic::has_members() const {
   return std::any_of(groups.begin(), groups.end(), [](const auto& entry) { return !entry.second->members.empty(); });
+}
+
+std::vector<Member*> Topic::staying_members() const {
+  std::vector<Member*> staying;
+  for (const auto& [group_name, group] : groups) {
+    std::ranges::copy_if(group->members, std::back_inserter(staying), [](const Member* m) { return !m->leaving; });
+  }
+  return staying;
 }
 
 bool Topic::is_served() const { return !groups.empty() && groups.count("") == 0; }

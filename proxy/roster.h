@@ -89,8 +89,10 @@ struct Topic {
   std::map<std::string, std::unique_ptr<Group>> groups;
   // Re-sent intents whose member may still come back and announce them; due at their expiry.
   Hold settling;
+  std::size_t next_asked = 0;  // Where the search for a member that answers about its catalogue begins.
 
   bool has_members() const;
+  std::vector<Member*> staying_members() const;  // Of all groups; without those that are leaving.
   // A server has joined, now or not long ago.
   bool is_served() const;
   std::size_t pending() const;

@@ -14,6 +14,9 @@
 namespace skillscale {
 namespace {
 
+// Topics, and names of the fabric that have a topic in them.
+constexpr std::size_t kPrefixBytesMax = limits::kTopicBytesMax + kCatalogPrefix.size();
+
 zmq::message_t to_message(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 
 // A look at the outside only: the straight path never parses JSON, but an agent
@@ -153,8 +156,13 @@ void Switch::route_event(Frames& frames) {
   forward(frames, count);
 }
 
-void Switch::route_fabric(const Frames& frames) {
-  if (frames.view(0) != kCancelTopic) return malformed("agents may publish to @cancel only", frames);
+void Switch::route_fabric(Frames& frames) {
+  if (const auto topic = topic_of_catalog(frames.view(0))) return dispatcher_.ask_catalog(*topic, frames.parts[1]);
+  if (frames.view(0).starts_with(kCatalogPrefix)) {
+    return dispatcher_.refuse(
+        frames.parts[1], {ErrorCode::invalid_request, "a question about skills is published to @catalog/ and a topic"});
+  }
+  if (frames.view(0) != kCancelTopic) return malformed("agents may publish to @cancel and @catalog only", frames);
   const auto address = parse_cancel(frames.view(1));
   if (!address) return malformed("a cancel names request_id and reply_to", frames);
   dispatcher_.cancel(*address);
@@ -186,7 +194,7 @@ void Switch::subscribed(std::string_view prefix) {
     return;
   }
   // A longer prefix cannot begin any topic.
-  if (prefix.size() > limits::kTopicBytesMax) return;
+  if (prefix.size() > kPrefixBytesMax) return;
   subscriptions_.add(prefix);
   for (Delivery& delivery : dispatcher_.hand_over(prefix)) {
     Frames frames;
@@ -198,7 +206,7 @@ void Switch::subscribed(std::string_view prefix) {
 
 void Switch::unsubscribed(std::string_view prefix) {
   if (prefix.starts_with("@g/")) return dispatcher_.leave(prefix);
-  if (!is_barrier_name(prefix) && prefix.size() <= limits::kTopicBytesMax) subscriptions_.remove(prefix);
+  if (!is_barrier_name(prefix) && prefix.size() <= kPrefixBytesMax) subscriptions_.remove(prefix);
 }
 
 void Switch::member_said(const Frames& frames) {
@@ -207,7 +215,17 @@ void Switch::member_said(const Frames& frames) {
   if (const auto back = parse_give_back(said)) return dispatcher_.give_back(*back);
   if (const auto announced = parse_announce(said)) return dispatcher_.announce(*announced);
   if (const auto leaving = parse_leave(said)) return dispatcher_.stop_dispatch(*leaving);
+  if (const auto news = parse_catalog_news(said)) return announce_catalog(*news);
   malformed("not a frame of a member", frames);
+}
+
+void Switch::announce_catalog(const CatalogNews& news) {
+  const auto member = parse_member_name(news.member);
+  if (!member || !dispatcher_.has_member(news.member)) return;
+  const std::string name = catalog_name(member->topic);
+  if (!subscriptions_.wants(name)) return;
+  std::array<zmq::message_t, 2> parts{to_message(name), to_message(encode_catalog_announcement(news))};
+  broadcast(parts);
 }
 
 // --- Time ---------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "bus/sockets.h"
 #include "os/shutdown.h"
+#include "protocol/catalog.h"
 #include "proxy/dispatcher.h"
 #include "proxy/load.h"
 #include "proxy/subscriptions.h"
@@ -47,11 +48,12 @@ class Switch : private Outbox {
   void route(Frames& frames);
   void route_reply(Frames& frames);
   void route_event(Frames& frames);
-  void route_fabric(const Frames& frames);
+  void route_fabric(Frames& frames);
   void forward(Frames& frames, TrafficCount& count);
   void subscribed(std::string_view prefix);
   void unsubscribed(std::string_view prefix);
   void member_said(const Frames& frames);
+  void announce_catalog(const CatalogNews& news);
   void keep_time();
   void publish_stats();
   void malformed(std::string_view what, const Frames& frames);

@@ -122,6 +122,10 @@ inline constexpr std::chrono::milliseconds kLeaseGrace = 5s;
 // Members that lost their proxy are back within kReconnectIntervalMax; a re-sent
 // intent that nobody has announced waits this long before it counts as new.
 inline constexpr std::chrono::milliseconds kResendSettleTime = 3s;
+// A member answers a question about its catalogue on the spot; one that does not is not waited for longer.
+inline constexpr std::chrono::milliseconds kCatalogAnswerTime = 5s;
+// Two names and two numbers.
+inline constexpr std::size_t kCatalogNewsBytesMax = 4 * kKiB;
 // Runs in progress and stored replies that members have announced.
 inline constexpr std::size_t kAnnouncedMax = 100000;
 
@@ -300,6 +304,10 @@ inline constexpr std::size_t kSkillProblemsMax = 1000;
 inline constexpr std::size_t kSkillFilesMax = 10000;
 inline constexpr std::uint64_t kSkillFilesBytesMax = 256 * kMiB;
 inline constexpr std::size_t kSkillFileDepthMax = 16;     // Folders below the skill's.
+// A server keeps copies of what it serves: of a skill with more than this, or past the sum of all, the folder itself
+// is used. The copies may lie in memory (tmpfs).
+inline constexpr std::uint64_t kSkillCopyBytesMax = 64 * kMiB;
+inline constexpr std::uint64_t kSkillCopiesBytesMax = 512 * kMiB;
 inline constexpr std::size_t kSkillScriptsMax = 500;      // Files below scripts/ that an intent may name.
 inline constexpr std::size_t kSkillFieldsMax = 256;       // Inputs or outputs that a skill declares.
 inline constexpr std::size_t kSkillVariablesMax = 128;    // Names in `env`.
@@ -329,10 +337,36 @@ inline constexpr std::size_t kMentionsMax = 200;
 inline constexpr std::size_t kShebangBytesMax = 256;
 // What an error text lists; all of them are in `skillscale skills list`.
 inline constexpr std::size_t kSkillNamesListedMax = 20;
+// A file that an agent reads over the fabric: a document for a model's context. It travels in one reply, and is
+// read by the thread that serves everybody.
+inline constexpr std::size_t kCatalogFileBytesMax = 1 * kMiB;
+// A path inside a skill, and the parts of it.
+inline constexpr std::size_t kCatalogPathBytesMax = 1024;
 // The text that is matched against the catalogue; the rest says nothing more.
 inline constexpr std::size_t kMatchTextBytesMax = 8 * kKiB;
 // Words of the text's first sentence that count; an instruction is short, what follows is data.
 inline constexpr std::size_t kMatchWordsMax = 24;
+// An editor or a copy writes several files in a row: what has been quiet for so long is scanned, and a
+// tree that never rests is scanned this often all the same.
+inline constexpr std::chrono::milliseconds kCatalogueQuiet = 300ms;
+inline constexpr std::chrono::milliseconds kCatalogueSettleMax = 3s;
+// Where folders cannot be watched. Names, sizes and times of a thousand skills take some milliseconds.
+inline constexpr std::chrono::milliseconds kCataloguePollInterval = 2s;
+// Folders watched; the kernel's own limit for a user has long been 8192 (fs.inotify.max_user_watches).
+inline constexpr std::size_t kCatalogueWatchesMax = 4096;
+// Folders below the skills directory: kSkillDepthMax, and some inside a skill.
+inline constexpr std::size_t kWatchDepthMax = 12;
+// A skill's circuit breaker: so many crashes or time-outs in a row, the first pause, and where its doubling ends.
+inline constexpr std::size_t kBreakerFailuresDefault = 5;
+inline constexpr std::size_t kBreakerFailuresMax = 1000;
+inline constexpr std::chrono::milliseconds kBreakerCooldownDefault = 10s;
+inline constexpr std::chrono::milliseconds kBreakerCooldownMax = 10min;
+// Intents that a server holds beyond its workers, so that those which wait for
+// another run of their skill do not keep intents of other skills from it.
+inline constexpr std::uint32_t kParkedCredits = 16;
+// Skills that ever had series of their own on the metrics page. A skill that has gone keeps them, so that
+// no counter goes down; past this many, new ones share the series "other".
+inline constexpr std::size_t kSkillLabelsMax = 2 * kSkillsMax;
 
 // --- The agent client -------------------------------------------------------------
 

@@ -25,7 +25,7 @@ constexpr std::size_t kStartBytes = kStart.size() + Token::kBytes + 1 + kTimeout
 constexpr auto kAddressFields = std::to_array<std::string_view>({"request_id", "reply_to"});
 constexpr auto kAnnounceFields = std::to_array<std::string_view>({"member", "runs"});
 constexpr auto kRunFields = std::to_array<std::string_view>({"request_id", "reply_to", "topic", "idempotency_key"});
-constexpr auto kFactFields = std::to_array<std::string_view>({"attempt", "held_ms"});
+constexpr auto kFactFields = std::to_array<std::string_view>({"attempt", "held_ms", "catalog"});
 
 void append_little_endian(std::string& out, std::uint64_t value, std::size_t bytes) {
   for (std::size_t i = 0; i < bytes; ++i) out.push_back(static_cast<char>((value >> (8 * i)) & 0xffU));
@@ -141,7 +141,9 @@ std::optional<AnnounceFrame> parse_announce(std::string_view bytes) {
 
 std::string encode_delivery_facts(const DeliveryFacts& facts) {
   JsonObjectWriter out;
-  return out.integer("attempt", facts.attempt).number("held_ms", facts.held_ms).take();
+  out.integer("attempt", facts.attempt).number("held_ms", facts.held_ms);
+  if (facts.catalog) out.flag("catalog", true);
+  return out.take();
 }
 
 std::optional<DeliveryFacts> parse_delivery_facts(std::string_view bytes) {
@@ -150,8 +152,9 @@ std::optional<DeliveryFacts> parse_delivery_facts(std::string_view bytes) {
   constexpr std::int64_t kAttempts = std::numeric_limits<std::uint32_t>::max();
   const auto attempt = fields->integer("attempt", 1, kAttempts);
   const auto held_ms = fields->number("held_ms", 0, std::numeric_limits<double>::max());
+  const bool catalog = fields->flag("catalog");
   if (fields->error()) return std::nullopt;
-  return DeliveryFacts{static_cast<std::uint32_t>(attempt.value_or(1)), held_ms.value_or(0)};
+  return DeliveryFacts{static_cast<std::uint32_t>(attempt.value_or(1)), held_ms.value_or(0), catalog};
 }
 
 std::string encode_who(const ReturnAddress& address) { return std::string(kWho) + encode_cancel(address); }

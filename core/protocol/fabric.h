@@ -90,10 +90,12 @@ std::string encode_who(const ReturnAddress& address);
 std::optional<ReturnAddress> parse_who(std::string_view bytes);
 
 // Fourth frame of a dispatch, only when an intent has waited or is tried again:
-// {"attempt": n, "held_ms": x}. A missing frame means attempt 1 and not held.
+// {"attempt": n, "held_ms": x}. A missing frame means attempt 1 and not held. With `"catalog": true` the
+// payload is no intent but a question about the catalogue (catalog.h).
 struct DeliveryFacts {
   std::uint32_t attempt = 1;
   double held_ms = 0;
+  bool catalog = false;
   bool operator==(const DeliveryFacts&) const = default;
 };
 std::string encode_delivery_facts(const DeliveryFacts& facts);

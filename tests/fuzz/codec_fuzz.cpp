@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/check.h"
+#include "protocol/catalog.h"
 #include "protocol/codec.h"
 #include "protocol/event.h"
 #include "protocol/fabric.h"
@@ -49,6 +50,15 @@ void check_frames(std::string_view bytes) {
   if (const auto token = parse_token(bytes)) SK_CHECK(encode_token(*token) == bytes);
 }
 
+void check_catalog(std::string_view bytes) {
+  if (const auto request = decode_catalog_request(bytes)) {
+    const auto again = decode_catalog_request(encode_catalog_request(*request));
+    SK_CHECK(again && *again == *request);
+  }
+  if (const auto news = parse_catalog_news(bytes)) SK_CHECK(parse_catalog_news(encode_catalog_news(*news)) == news);
+  if (const auto topic = topic_of_catalog(bytes)) SK_CHECK(catalog_name(*topic) == bytes);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -57,5 +67,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_reply(bytes);
   check_event(bytes);
   check_frames(bytes);
+  check_catalog(bytes);
   return 0;
 }

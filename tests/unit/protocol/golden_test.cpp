@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/catalog.h"
 #include "protocol/codec.h"
 #include "protocol/fabric.h"
 #include "protocol/topic.h"
@@ -107,6 +108,17 @@ TEST(GoldenTest, ControlMessagesKeepTheirBytes) {
   EXPECT_EQ(golden("cancel.json", encode_cancel(address)), encode_cancel(address));
   const DeliveryFacts facts{2, 1500.5};
   EXPECT_EQ(golden("delivery.json", encode_delivery_facts(facts)), encode_delivery_facts(facts));
+}
+
+TEST(GoldenTest, QuestionsAboutSkillsKeepTheirBytes) {
+  const std::string request = encode_catalog_request(
+      {minimal_intent().address, CatalogRequest::Op::read, "csv-analyzer", "references/guide.md"});
+  EXPECT_EQ(golden("catalog_request.json", request), request);
+  const CatalogNews news{encode_member_name({"TOPIC_A", "default", "0af3", 5}), "c0ffee00c0ffee00c0ffee00c0ffee00",
+                         "8f14e45fceea167a", 12};
+  EXPECT_EQ(golden("catalog_announcement.json", encode_catalog_announcement(news)), encode_catalog_announcement(news));
+  const std::string frame = to_hex(encode_catalog_news(news));
+  EXPECT_EQ(golden("catalog_news.hex", frame), frame);
 }
 
 TEST(GoldenTest, FabricFramesKeepTheirBytes) {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/catalog.h"
 #include "protocol/codec.h"
 #include "protocol/fabric.h"
 #include "samples.h"
@@ -223,6 +224,23 @@ TEST(SchemaTest, TheAnnouncementSchemaSaysWhatTheCodecAccepts) {
   const json message = json::parse(encode_announce(frame).substr(2));
   check_members(schema, accepts, message, json::json_pointer(""), schema);
   check_members(schema, accepts, message, json::json_pointer("/runs/0"), schema["properties"]["runs"]["items"]);
+}
+
+TEST(SchemaTest, TheCatalogSchemasSayWhatTheCodecAccepts) {
+  const json schema = load_schema("catalog_request");
+  const Accepts accepts = [](std::string_view bytes) { return bool(decode_catalog_request(bytes)); };
+  for (const auto op : {CatalogRequest::Op::list, CatalogRequest::Op::show, CatalogRequest::Op::read}) {
+    const json message = json::parse(encode_catalog_request({{"q", "R"}, op, "csv", "references/a.md"}));
+    check_members(schema, accepts, message, json::json_pointer(""), schema);
+    check_members(schema, accepts, message, json::json_pointer("/catalog"), schema["properties"]["catalog"]);
+  }
+  const CatalogNews news{"@g/T/default/i/5/", "c0ffee", "d1", 3};
+  const json message = json::parse(encode_catalog_news(news).substr(2));
+  const json news_schema = load_schema("catalog_news");
+  check_members(
+      news_schema, [](std::string_view bytes) { return parse_catalog_news("@c" + std::string(bytes)).has_value(); },
+      message, json::json_pointer(""), news_schema);
+  EXPECT_TRUE(is_valid(load_schema("catalog_announcement"), json::parse(encode_catalog_announcement(news))));
 }
 
 TEST(SchemaTest, EverySampleIsValid) {
