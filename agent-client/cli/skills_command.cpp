@@ -14,6 +14,7 @@
 #include "skill-server/validate.h"
 #include "skill_details.h"
 #include "skills.h"
+#include "skills_live.h"
 #include "table.h"
 
 namespace skillscale::cli {
@@ -28,11 +29,14 @@ constexpr const char* kFooter =
     "  skillscale skills validate skills/data-processing/csv-analyzer\n"
     "  skillscale skills test skills/data-processing/csv-analyzer\n"
     "  skillscale skills list skills/ --json | jq -r '.skills[].name'\n"
+    "  skillscale skills list --live TOPIC_DATA_PROCESSING\n"
     "\n"
     "Exit status:\n"
     "  0    success; for validate: no errors (warnings may be there)\n"
     "  1    there are errors in a skill, or the skill does not exist\n"
-    "  2    the command was used wrongly, or the folder cannot be read\n";
+    "  2    the command was used wrongly, or the folder cannot be read\n"
+    "  3    with --live: no answer in time\n"
+    "  4    with --live: the proxy cannot be reached\n";
 
 struct SkillsOptions {
   std::string name;
@@ -156,12 +160,26 @@ void add_skills(CLI::App& app, int& status) {
   auto options = std::make_shared<SkillsOptions>();
   auto* list = skills->add_subcommand("list", "The skills of a folder, and what is wrong with the others");
   add_folder_options(*list, *options);
-  list->callback([options, &status] { status = list_skills(options->folder, options->json); });
+  auto live_list = std::make_shared<LiveOptions>();
+  add_live_options(*list, *live_list);
+  list->get_option("--live")->excludes(list->get_option("folder"));
+  list->callback([options, live_list, &status] {
+    status = live_list->topic.empty()
+                 ? list_skills(options->folder, options->json)
+                 : ask_live(*live_list, {.kind = agent::CatalogQuestion::Kind::list}, options->json);
+  });
 
   auto* show = skills->add_subcommand("show", "All about one skill: what it does, what is run, its instructions");
   show->add_option("name", options->name, "The skill's name")->required();
   add_folder_options(*show, *options);
-  show->callback([options, &status] { status = show_skill(*options); });
+  auto live_show = std::make_shared<LiveOptions>();
+  add_live_options(*show, *live_show);
+  show->get_option("--live")->excludes(show->get_option("folder"));
+  show->callback([options, live_show, &status] {
+    const agent::CatalogQuestion question{.kind = agent::CatalogQuestion::Kind::show, .skill = options->name};
+    status = live_show->topic.empty() ? show_skill(*options) : ask_live(*live_show, question, options->json);
+  });
+  add_skills_read(*skills, status);
 
   auto* validate =
       skills->add_subcommand("validate", "Check one skill, or all below a folder, against the specification");

@@ -13,6 +13,7 @@
 #include "agent-client/messages.h"
 #include "base/limits.h"
 #include "base/random_id.h"
+#include "protocol/catalog.h"
 
 namespace skillscale::agent {
 namespace {
@@ -95,6 +96,9 @@ class Client::Impl {
   }
 
   void submit(const StatePtr& state, Request request);
+  // Sends `payload`, or ends the request with the error.
+  void send(const StatePtr& state, std::string topic, Result<std::string> payload,
+            std::optional<std::chrono::milliseconds> timeout);
 
   const ClientOptions options;
   const std::string reply_topic;
@@ -121,6 +125,11 @@ class Client::Impl {
 void Client::Impl::submit(const StatePtr& state, Request request) {
   request.options.request_id = state->request_id;
   auto payload = encode_request(request, reply_topic, clock.wall_now());
+  send(state, std::move(request.topic), std::move(payload), request.options.timeout);
+}
+
+void Client::Impl::send(const StatePtr& state, std::string topic, Result<std::string> payload,
+                        std::optional<std::chrono::milliseconds> timeout) {
   if (!payload) return refuse(state, payload.error());
   const std::size_t bytes = payload->size();
   if (!core->admit(bytes)) {
@@ -132,11 +141,11 @@ void Client::Impl::submit(const StatePtr& state, Request request) {
 
   PendingRequest pending;
   pending.request_id = state->request_id;
-  pending.topic = std::move(request.topic);
+  pending.topic = std::move(topic);
   pending.payload = std::move(*payload);
   pending.state = state;
   pending.published = clock.steady_now();
-  pending.deadline = pending.published + request.options.timeout.value_or(options.default_timeout);
+  pending.deadline = pending.published + timeout.value_or(options.default_timeout);
   pending.connect_deadline = pending.published + options.connect_timeout;
   Command command = std::move(pending);
   // Admission leaves room in the queue for every request.
@@ -164,6 +173,16 @@ PendingReply Client::publish(std::string topic, std::string intent, IntentOption
   state->on_event = std::move(on_event);
   state->core = impl_->core;
   impl_->submit(state, {std::move(topic), std::move(intent), std::move(options)});
+  return PendingReply(std::move(state));
+}
+
+PendingReply Client::ask_catalog(std::string topic, CatalogQuestion question, OnReply on_reply) {
+  auto state = std::make_shared<PendingReply::State>();
+  state->request_id = random_id();
+  state->on_reply = std::move(on_reply);
+  state->core = impl_->core;
+  auto payload = encode_question(topic, question, {state->request_id, impl_->reply_topic});
+  impl_->send(state, catalog_name(topic), std::move(payload), question.timeout);
   return PendingReply(std::move(state));
 }
 

@@ -60,7 +60,7 @@ std::string_view advice(std::string_view code) {
       {"no_skill_server",
        "start a skill server for this topic: skillscale_skill_server --topic TOPIC --skills-dir DIR"},
       {"no_capacity", "no skill server had room in time; start more of them, or try again"},
-      {"overloaded", "too much is waiting; try again later, or start more skill servers"},
+      {"overloaded", "try again later; when too much is waiting, more skill servers help"},
       {"expired", "it was not started before its deadline; allow more with --deadline SECONDS"},
       {"worker_lost", "its skill server died; repeat it only if the skill may run twice (then: --idempotent)"},
       {"timed_out", "the skill took longer than its time limit"},

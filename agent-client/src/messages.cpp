@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "bus/sockets.h"
+#include "protocol/catalog.h"
 #include "protocol/codec.h"
 #include "protocol/topic.h"
 
@@ -85,12 +86,15 @@ Result<void> check_texts(const Request& request) {
   return {};
 }
 
+Result<void> check_topic(const std::string& topic) {
+  if (is_topic(topic)) return {};
+  return refuse(
+      "\"" + to_valid_utf8(utf8_prefix(topic, limits::kTopicBytesMax)) +
+      "\" is not a topic; allowed are 1 to 128 letters, digits and . _ : -, beginning with a letter or digit");
+}
+
 Result<void> check_request(const Request& request) {
-  if (!is_topic(request.topic)) {
-    return refuse(
-        "\"" + to_valid_utf8(utf8_prefix(request.topic, limits::kTopicBytesMax)) +
-        "\" is not a topic; allowed are 1 to 128 letters, digits and . _ : -, beginning with a letter or digit");
-  }
+  if (auto checked = check_topic(request.topic); !checked) return checked;
   if (auto checked = check_names(request.options); !checked) return checked;
   if (auto checked = check_times(request.options); !checked) return checked;
   return check_texts(request);
@@ -183,6 +187,27 @@ Result<std::string> encode_request(const Request& request, const std::string& re
   return Error{ErrorCode::too_large, "the intent has " + std::to_string(payload.size()) +
                                          " bytes as JSON; a message may have at most " +
                                          std::to_string(limits::kMessageBytesMax)};
+}
+
+Result<std::string> encode_question(const std::string& topic, const CatalogQuestion& question,
+                                    const ReturnAddress& address) {
+  using Kind = CatalogQuestion::Kind;
+  if (auto checked = check_topic(topic); !checked) return checked.error();
+  if (question.timeout && !is_waiting_time(*question.timeout)) {
+    return refuse(waiting_time_text("timeout", *question.timeout));
+  }
+  const bool named = question.kind != Kind::list;
+  if (named && question.skill.empty()) return refuse("skill is empty; name the skill");
+  if (question.kind == Kind::read && question.path.empty()) return refuse("path is empty; name a file of the skill");
+  if (!is_valid_utf8(question.skill) || !is_valid_utf8(question.path)) return refuse("skill or path is not UTF-8 text");
+  CatalogRequest request;
+  request.address = address;
+  request.op = question.kind == Kind::list   ? CatalogRequest::Op::list
+               : question.kind == Kind::show ? CatalogRequest::Op::show
+                                             : CatalogRequest::Op::read;
+  if (named) request.skill = question.skill;
+  if (question.kind == Kind::read) request.path = question.path;
+  return encode_catalog_request(request);
 }
 
 Result<Reply> decode_answer(std::string_view bytes) {

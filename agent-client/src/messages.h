@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/result.h"
 #include "protocol/event.h"
+#include "protocol/intent.h"
 #include "skillscale/agent_client.h"
 
 namespace skillscale::agent {
@@ -17,6 +18,10 @@ namespace skillscale::agent {
 // The intent as JSON. Errors: invalid_request (which option, its value, what is
 // allowed), too_large.
 Result<std::string> encode_request(const Request& request, const std::string& reply_topic, WallTime now);
+
+// A question about a catalogue as JSON. Errors as above.
+Result<std::string> encode_question(const std::string& topic, const CatalogQuestion& question,
+                                    const ReturnAddress& address);
 
 // A final reply from the fabric. Error invalid_request when it is none.
 Result<Reply> decode_answer(std::string_view bytes);

@@ -109,6 +109,19 @@ struct Request {
   IntentOptions options{};
 };
 
+// A question about the skills of a topic, for Client::ask_catalog().
+struct CatalogQuestion {
+  enum class Kind : std::uint8_t {
+    list,  // All skills: name, description, tags, version, digest.
+    show,  // One skill: also its instructions, inputs, outputs and scripts.
+    read,  // One file of a skill: SKILL.md, or below references/ or assets/.
+  };
+  Kind kind = Kind::list;
+  std::string skill{};                                 // Of show and read.
+  std::string path{};                                  // Of read.
+  std::optional<std::chrono::milliseconds> timeout{};  // How long to wait; not set: the client's default.
+};
+
 // How one request ended.
 struct Reply {
   std::string request_id;
@@ -259,6 +272,10 @@ class Client {
   // The same, and `on_event` is called with what the run tells until then. Either callback may be empty.
   PendingReply publish(std::string topic, std::string intent, IntentOptions options, OnReply on_reply,
                        OnEvent on_event);
+
+  // Asks one of the topic's skill servers what it has; the answer is the member `outputs` of Reply::json
+  // (docs/protocol.md). Never waits for a server that is not there: `no_skill_server`.
+  PendingReply ask_catalog(std::string topic, CatalogQuestion question, OnReply on_reply = {});
 
   // Publishes all, then waits for all. The replies are in the order of the requests.
   std::vector<Reply> publish_parallel(std::vector<Request> requests);

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "protocol/catalog.h"
 #include "protocol/codec.h"
 
 namespace skillscale::agent {
@@ -111,6 +112,34 @@ TEST(MessagesTest, AnIntentPastTheMessageSizeIsTooLarge) {
   const auto payload = encode_request(request(std::string(17 << 20, 'x')), "AGENT_REPLY_x", kNow);
   ASSERT_FALSE(payload);
   EXPECT_EQ(payload.error().code, ErrorCode::too_large);
+}
+
+TEST(MessagesTest, AQuestionSaysNoMoreThanItsKindNeeds) {
+  using Kind = CatalogQuestion::Kind;
+  const ReturnAddress address{"id-1", "AGENT_REPLY_x"};
+  const auto encoded = [&](CatalogQuestion question) {
+    const auto payload = encode_question("TOPIC_TEST", question, address);
+    EXPECT_TRUE(payload) << payload.error();
+    return decode_catalog_request(payload.value()).value();
+  };
+  EXPECT_EQ(encoded({.skill = "s", .path = "p"}), (CatalogRequest{address, CatalogRequest::Op::list, "", ""}));
+  EXPECT_EQ(encoded({.kind = Kind::show, .skill = "s", .path = "p"}),
+            (CatalogRequest{address, CatalogRequest::Op::show, "s", ""}));
+  EXPECT_EQ(encoded({.kind = Kind::read, .skill = "s", .path = "p"}),
+            (CatalogRequest{address, CatalogRequest::Op::read, "s", "p"}));
+}
+
+TEST(MessagesTest, AQuestionThatNobodyCouldAnswerIsRefused) {
+  using Kind = CatalogQuestion::Kind;
+  const auto refused = [](const std::string& topic, const CatalogQuestion& question) {
+    const auto payload = encode_question(topic, question, {"id-1", "AGENT_REPLY_x"});
+    return payload ? std::string("accepted") : payload.error().detail;
+  };
+  EXPECT_NE(refused("@catalog/T", {}).find("topic"), std::string::npos);
+  EXPECT_NE(refused("T", {.kind = Kind::show}).find("skill"), std::string::npos);
+  EXPECT_NE(refused("T", {.kind = Kind::read, .skill = "s"}).find("path"), std::string::npos);
+  EXPECT_NE(refused("T", {.kind = Kind::show, .skill = "\xff"}).find("UTF-8"), std::string::npos);
+  EXPECT_NE(refused("T", {.timeout = -1ms}).find("timeout"), std::string::npos);
 }
 
 TEST(MessagesTest, AReplyOfThePlainKindIsTaken) {
