@@ -23,7 +23,8 @@ EventTarget target_of(const RequestName& name, const Lease& lease) {
 
 }  // namespace
 
-Runs::Runs(Bounds bounds) : bounds_(bounds), cache_(bounds.cache_bytes_max, bounds.cache_time_max) {}
+Runs::Runs(Bounds bounds)
+    : bounds_(bounds), cache_(bounds.cache_bytes_max, bounds.cache_time_max), breakers_(bounds.breaker) {}
 
 std::string Runs::idempotency_name(const RunRequest& request) const {
   if (request.idempotency_key.empty()) return {};
@@ -44,6 +45,11 @@ void Runs::accept(RunRequest request, Lease lease, SteadyTime now) {
     ++counters_.expired;
     return answer_failure(std::move(lease), request.name, ErrorCode::expired,
                           "the deadline had passed when the intent reached the skill server");
+  }
+  const Skill* skill = request.work.skill.get();
+  if (skill != nullptr && breakers_.on_arrival(*skill, now) == CircuitBreakers::Answer::refuse) {
+    ++counters_.refused;
+    return answer_failure(std::move(lease), request.name, ErrorCode::overloaded, breakers_.refusal(*skill, now));
   }
   if (by_token_.size() >= bounds_.leases_max) {
     return answer_failure(std::move(lease), request.name, ErrorCode::overloaded,
@@ -109,8 +115,9 @@ void Runs::add_claim(RunId id, Run& run, const RunRequest& request, Lease lease)
 
 void Runs::enqueue(RunRequest request, Lease lease, SteadyTime now) {
   const RunId id = next_id_++;
-  Run& run =
-      runs_.emplace(id, Run{.request = std::move(request), .claims = {}, .accepted = now, .asked = {}}).first->second;
+  SkillPtr skill = request.work.skill;
+  Run made{.request = std::move(request), .skill = std::move(skill), .claims = {}, .accepted = now, .asked = {}};
+  Run& run = runs_.emplace(id, std::move(made)).first->second;
   add_claim(id, run, run.request, std::move(lease));
   waiting_.push_back(id);
 }
@@ -124,13 +131,49 @@ void Runs::start_next(SteadyTime now) {
     if (asked_ + running_ >= bounds_.workers) return;
     const auto found = runs_.find(id);
     if (found == runs_.end() || found->second.state != State::queued || expire(id, now)) continue;
+    if (!may_begin(id, now)) continue;
     ask(found->second, now);
     if (found->second.request.idempotent) start(id, now);
   }
 }
 
+// False when it has to wait for other runs of its skill, or was answered because the skill's breaker is open.
+bool Runs::may_begin(RunId id, SteadyTime now) {
+  Run& run = runs_.at(id);
+  if (!run.skill) return true;
+  if (is_at_limit(*run.skill)) {
+    if (!std::exchange(run.limited, true)) ++counters_.limited;
+    return false;
+  }
+  const auto answer = breakers_.on_start(*run.skill, now);
+  if (answer == CircuitBreakers::Answer::refuse) refuse_all(id, now);
+  if (answer != CircuitBreakers::Answer::go) return false;
+  run.probe = breakers_.is_probing(*run.skill);
+  return true;
+}
+
+bool Runs::is_at_limit(const Skill& skill) const {
+  std::size_t limit = skill.limits.concurrency.value_or(bounds_.workers);
+  if (bounds_.per_skill_max > 0) limit = std::min(limit, bounds_.per_skill_max);
+  const auto busy = busy_of_skill_.find(skill.name);
+  return busy != busy_of_skill_.end() && busy->second >= limit;
+}
+
+void Runs::refuse_all(RunId id, SteadyTime now) {
+  Run& run = runs_.at(id);
+  for (Claim& claim : run.claims) {
+    ++counters_.refused;
+    Reply reply =
+        Reply::failure(claim.name.address.request_id, ErrorCode::overloaded, breakers_.refusal(*run.skill, now));
+    if (claim.stream) reply.last_seq = 0;  // As for one that expires.
+    answer(std::move(*claim.lease), claim.name, std::make_shared<const Reply>(std::move(reply)));
+  }
+  remove(id);
+}
+
 void Runs::ask(Run& run, SteadyTime now) {
   run.state = State::asked;
+  if (run.skill) ++busy_of_skill_[run.skill->name];
   run.asked = now;
   ++asked_;
   for (const Claim& claim : run.claims) ask_one(run, claim);
@@ -171,6 +214,7 @@ void Runs::start(RunId id, SteadyTime now) {
   if (run.request.deadline) {
     // At least one millisecond: a run that was begun is also ended by its supervisor.
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(*run.request.deadline - now);
+    if (left < timeout) run.request.full_time = false;
     timeout = std::max(std::chrono::milliseconds(1), std::min(timeout, left));
   }
   actions_.push_back(Execute{.run = id,
@@ -189,6 +233,10 @@ void Runs::finished(RunId id, Reply reply, SteadyTime now) {
   if (run.draining && reply.code == name_of(ErrorCode::cancelled)) {
     reply.code = name_of(ErrorCode::draining);
     reply.error = "the skill server stopped before the run had ended";
+  }
+  if (run.skill) {
+    const Verdict verdict = run.killed ? Verdict::neutral : verdict_of(reply, run.request.full_time);
+    breakers_.ended(*run.skill, verdict, std::exchange(run.probe, false), now);
   }
   const auto shared = std::make_shared<const Reply>(std::move(reply));
   for (Claim& claim : run.claims) {
@@ -384,6 +432,11 @@ void Runs::remove(RunId id) {
   const auto found = runs_.find(id);
   const Run& run = found->second;
   remove_from_indexes(id, run);
+  if (run.probe) breakers_.drop_probe(*run.skill);
+  if (run.skill && run.state != State::queued) {
+    const auto busy = busy_of_skill_.find(run.skill->name);
+    if (--busy->second == 0) busy_of_skill_.erase(busy);
+  }
   if (run.state == State::asked) --asked_;
   if (run.state == State::running) --running_;
   std::erase(waiting_, id);

@@ -8,6 +8,10 @@
 //      |          +---------+--> given back, expired, or dropped with its connection
 //      +--> answered at once: stored reply, key misuse, expired, overloaded
 //
+// A run whose skill has as many runs as it may have stays queued, and those behind it
+// overtake it; runs of one skill keep their order. A skill whose circuit breaker is open
+// is answered `overloaded`, but what has run already is still answered from the store.
+//
 // One run may answer several leases: a repeat of a request, or of its idempotency
 // key, joins the run instead of starting a second one. Each of them has a claim on the
 // run. A claim loses its lease with the connection it came from, but stays on a
@@ -32,6 +36,7 @@
 #include "protocol/fabric.h"
 #include "protocol/intent.h"
 #include "protocol/reply.h"
+#include "skill-server/circuit_breaker.h"
 #include "skill-server/digest.h"
 #include "skill-server/reply_cache.h"
 #include "skill-server/skill.h"
@@ -62,6 +67,7 @@ struct RunRequest {
   bool idempotent = false;              // The intent or the skill says so: starts without being granted.
   bool stream = false;                  // Wants events.
   std::chrono::milliseconds timeout{};  // The longest that the run may take.
+  bool full_time = true;                // Not less than the skill would have had without the agent's word.
   std::optional<SteadyTime> deadline;   // Not started after this.
   RunWork work;
 };
@@ -110,10 +116,12 @@ class Runs {
  public:
   struct Bounds {
     std::size_t workers = 1;
+    std::size_t per_skill_max = 0;               // Runs of one skill at once; 0: as many as workers.
     std::size_t leases_max = 1;                  // Past it a lease is answered `overloaded`.
     std::chrono::milliseconds grant_wait_max{};  // A start that is not granted by then is given back.
     std::size_t cache_bytes_max = 0;
     std::chrono::milliseconds cache_time_max{};
+    CircuitBreakers::Settings breaker{};
   };
   struct Counters {
     std::uint64_t joined = 0;       // Leases that joined a run.
@@ -123,6 +131,8 @@ class Runs {
     std::uint64_t expired = 0;      // Leases.
     std::uint64_t repeated = 0;     // Dispatches under a token that is here already: ignored.
     std::uint64_t not_granted = 0;  // Runs whose start nobody granted in time.
+    std::uint64_t limited = 0;      // Runs that had to wait for another run of their skill.
+    std::uint64_t refused = 0;      // Leases answered at once because the skill's breaker is open.
   };
 
   explicit Runs(Bounds bounds);
@@ -156,6 +166,11 @@ class Runs {
   std::size_t leases() const noexcept { return by_token_.size(); }
   const Counters& counters() const noexcept { return counters_; }
   const ReplyCache& cache() const noexcept { return cache_; }
+  const CircuitBreakers& breakers() const noexcept { return breakers_; }
+  // Forgets the breakers of skills that are not, or not in this version, in the catalogue any more.
+  void keep_breakers(const std::function<bool(std::string_view name, std::string_view digest)>& wanted) {
+    breakers_.keep(wanted);
+  }
 
  private:
   enum class State : std::uint8_t { queued, asked, running };
@@ -167,12 +182,15 @@ class Runs {
   };
   struct Run {
     RunRequest request;
+    SkillPtr skill;  // Null in tests that need none.
     State state = State::queued;
     std::vector<Claim> claims;
     SteadyTime accepted;
     SteadyTime asked;
     bool killed = false;    // Takes no more joins; its end is not stored for repeats of its key.
     bool draining = false;  // Killed because the server stops.
+    bool limited = false;   // Has waited for its skill.
+    bool probe = false;     // Its end decides whether the skill's breaker closes.
   };
   using Token = std::pair<std::size_t, std::string>;
 
@@ -182,6 +200,9 @@ class Runs {
   void add_claim(RunId id, Run& run, const RunRequest& request, Lease lease);
   void enqueue(RunRequest request, Lease lease, SteadyTime now);
   void start_next(SteadyTime now);
+  bool may_begin(RunId id, SteadyTime now);
+  bool is_at_limit(const Skill& skill) const;
+  void refuse_all(RunId id, SteadyTime now);
   void ask(Run& run, SteadyTime now);
   void ask_one(const Run& run, const Claim& claim);
   void start_if_granted(RunId id, SteadyTime now);
@@ -203,14 +224,16 @@ class Runs {
   const Bounds bounds_;
   RunId next_id_ = 1;
   bool draining_ = false;
-  std::size_t asked_ = 0;    // Each keeps a worker free for itself.
-  std::size_t running_ = 0;  // asked_ + running_ <= workers.
+  std::size_t asked_ = 0;                                          // Each keeps a worker free for itself.
+  std::size_t running_ = 0;                                        // asked_ + running_ <= workers.
+  std::map<std::string, std::size_t, std::less<>> busy_of_skill_;  // Asked and running, by name; never 0.
   std::unordered_map<RunId, Run> runs_;
   std::deque<RunId> waiting_;  // Queued or asked, in order of arrival.
   std::unordered_map<std::string, RunId> by_request_;
   std::unordered_map<std::string, RunId> by_idempotency_;
   std::map<Token, RunId> by_token_;
   ReplyCache cache_;
+  CircuitBreakers breakers_;
   Counters counters_;
   std::vector<Action> actions_;
 };

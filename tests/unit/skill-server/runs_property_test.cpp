@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kWorkers = 3;
 constexpr std::size_t kLinks = 2;
 constexpr std::size_t kLeasesMax = 20;
+constexpr std::size_t kSkills = 4;
 
 using Token = std::pair<std::size_t, std::string>;
 
@@ -32,7 +33,15 @@ class World {
                .leases_max = kLeasesMax,
                .grant_wait_max = 5s,
                .cache_bytes_max = 20000,
-               .cache_time_max = 20s}) {}
+               .cache_time_max = 20s,
+               .breaker = {.failures = 2, .cooldown = 1s, .cooldown_max = 8s}}) {
+    for (std::size_t number = 0; number < kSkills; ++number) {
+      Skill skill;
+      skill.name = "s" + std::to_string(number);
+      if (number > 0) skill.limits.concurrency = number;  // The first has no limit.
+      skills_.push_back(std::make_shared<const Skill>(std::move(skill)));
+    }
+  }
 
   void step() {
     now_ += std::chrono::milliseconds(pick(400));
@@ -96,6 +105,7 @@ class World {
     if (pick(4) == 0) request.idempotency_key = "k" + std::to_string(pick(5));
     request.idempotent = pick(3) == 0;
     request.timeout = 10s;
+    request.work.skill = skills_[body % kSkills];
     if (pick(4) == 0) request.deadline = now_ + std::chrono::milliseconds(pick(2000)) - 100ms;
     const Lease lease{.link = pick(kLinks), .token = std::to_string(next_token_++), .facts = {}};
     open_.insert({lease.link, lease.token});
@@ -133,8 +143,8 @@ class World {
     const RunId run = *any_of(running_);
     running_.erase(run);
     Reply reply;
-    reply.success = !killed_.contains(run);
-    if (!reply.success) reply.code = "cancelled";
+    reply.success = !killed_.contains(run) && pick(3) > 0;
+    if (!reply.success) reply.code = killed_.contains(run) ? "cancelled" : "out_of_memory";
     reply.content = std::string(pick(2000), 'x');
     runs_.finished(run, std::move(reply), now_);
   }
@@ -152,6 +162,7 @@ class World {
     EXPECT_TRUE(started_.insert(action.run).second) << "started twice";
     EXPECT_LE(action.timeout, 10s);
     running_.insert(action.run);
+    skill_of_[action.run] = action.work.skill;
     ++executed_;
   }
   void done(const SendAccepted& /*action*/) {}
@@ -169,6 +180,9 @@ class World {
 
   void check() {
     EXPECT_LE(running_.size(), kWorkers);
+    std::map<SkillPtr, std::size_t> busy;
+    for (const RunId run : running_) ++busy[skill_of_.at(run)];
+    for (const auto& [skill, runs] : busy) EXPECT_LE(runs, skill->limits.concurrency.value_or(kWorkers)) << skill->name;
     EXPECT_EQ(runs_.running(), running_.size());
     EXPECT_EQ(runs_.leases(), open_.size());
     EXPECT_LE(runs_.leases(), kLeasesMax);
@@ -185,6 +199,8 @@ class World {
   std::set<RunId> started_;
   std::set<RunId> running_;
   std::set<RunId> killed_;
+  std::vector<SkillPtr> skills_;
+  std::map<RunId, SkillPtr> skill_of_;
   std::size_t executed_ = 0;
 };
 

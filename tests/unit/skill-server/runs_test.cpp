@@ -87,6 +87,22 @@ class RunsTest : public testing::Test {
   Runs runs_;
 };
 
+SkillPtr skill_named(const std::string& name, std::optional<std::size_t> concurrency = std::nullopt) {
+  Skill skill;
+  skill.name = name;
+  skill.limits.concurrency = concurrency;
+  return std::make_shared<const Skill>(std::move(skill));
+}
+
+RunRequest of_skill(const std::string& id, SkillPtr skill) {
+  RunRequest result = idempotent(id);
+  result.digest = {.high = std::hash<std::string>()(id), .low = 1};
+  result.work.skill = std::move(skill);
+  return result;
+}
+
+Reply out_of_memory() { return Reply::failure("", ErrorCode::out_of_memory, "no"); }
+
 class TwoWorkersTest : public RunsTest {
  protected:
   TwoWorkersTest() : RunsTest(2) {}
@@ -436,6 +452,118 @@ TEST_F(RunsTest, ARunThatExpiresAfterItWasAcceptedHasOneEvent) {
   ASSERT_NE(reply, nullptr);
   EXPECT_EQ(reply->reply->code, "expired");
   EXPECT_EQ(reply->reply->last_seq, 0U);
+}
+
+TEST_F(TwoWorkersTest, ASkillAtItsLimitWaitsAndOthersOvertakeIt) {
+  const SkillPtr single = skill_named("single", 1);
+  arrive(of_skill("r1", single), "t1");
+  arrive(of_skill("r2", single), "t2");
+  arrive(of_skill("r3", single), "t3");
+  arrive(of_skill("o", skill_named("other")), "t4");
+  EXPECT_THAT(happened(), ElementsAre("tell 0t1", "run 1", "tell 0t4", "run 4"));
+  EXPECT_EQ(runs_.counters().limited, 2u);
+  finish(1);
+  EXPECT_THAT(happened(), ElementsAre("reply 0t1 r1 done", "tell 0t2", "run 2"));
+  finish(4);
+  EXPECT_THAT(happened(), ElementsAre("reply 0t4 o done"));
+  finish(2);
+  EXPECT_THAT(happened(), ElementsAre("reply 0t2 r2 done", "tell 0t3", "run 3"));
+}
+
+TEST_F(TwoWorkersTest, ARunThatOnlyAskedCountsForTheLimitOfItsSkill) {
+  const SkillPtr single = skill_named("single", 1);
+  RunRequest first = of_skill("r1", single);
+  first.idempotent = false;
+  arrive(std::move(first), "t1");
+  arrive(of_skill("r2", single), "t2");
+  EXPECT_THAT(happened(), ElementsAre("ask 0t1"));
+  cancel("t1");
+  EXPECT_THAT(happened(), ElementsAre("back 0t1", "tell 0t2", "run 2"));
+}
+
+TEST(RunsLimitTest, TheOperatorsLimitIsAboveTheSkills) {
+  Runs runs({.workers = 3, .per_skill_max = 2, .leases_max = 8, .grant_wait_max = 5s});
+  const SkillPtr wide = skill_named("wide", 3);
+  for (const char* id : {"a", "b", "c"})
+    runs.accept(of_skill(id, wide), {.link = 0, .token = id, .facts = {}}, SteadyTime(1h));
+  EXPECT_EQ(runs.running(), 2u);
+  EXPECT_EQ(runs.waiting(), 1u);
+}
+
+class BreakerRunsTest : public testing::Test {
+ protected:
+  BreakerRunsTest()
+      : runs_({.workers = 2,
+               .leases_max = 20,
+               .grant_wait_max = 5s,
+               .cache_bytes_max = 100000,
+               .cache_time_max = 60s,
+               .breaker = {.failures = 2, .cooldown = 10s, .cooldown_max = 40s}}) {}
+
+  void arrive(const std::string& id) {
+    runs_.accept(of_skill(id, skill_), {.link = 0, .token = id, .facts = {}}, now_);
+  }
+  std::vector<std::string> happened() {
+    std::vector<std::string> texts;
+    for (const Action& action : runs_.take_actions()) texts.push_back(std::visit(Describe(), action));
+    return texts;
+  }
+  void open() {
+    for (const char* id : {"f1", "f2"}) {
+      arrive(id);
+      for (const Action& action : runs_.take_actions()) {
+        if (const auto* execute = std::get_if<Execute>(&action)) runs_.finished(execute->run, out_of_memory(), now_);
+      }
+    }
+    happened();
+  }
+
+  SteadyTime now_{1000h};
+  SkillPtr skill_ = skill_named("bad");
+  Runs runs_;
+};
+
+TEST_F(BreakerRunsTest, AnOpenBreakerAnswersAtOnceAndAStoredReplyIsStillGiven) {
+  open();
+  arrive("r");
+  EXPECT_THAT(happened(), ElementsAre("reply 0r r overloaded"));
+  runs_.accept(of_skill("f1", skill_), {.link = 0, .token = "again", .facts = {}}, now_);
+  EXPECT_THAT(happened(), ElementsAre("reply 0again f1 out_of_memory"));
+  EXPECT_EQ(runs_.counters().refused, 1u);
+}
+
+TEST_F(BreakerRunsTest, OneProbeIsRunAfterTheCooldownAndClosesIt) {
+  open();
+  now_ += 10s;
+  arrive("probe");
+  EXPECT_THAT(happened(), ElementsAre("tell 0probe", "run 3"));
+  arrive("early");
+  EXPECT_THAT(happened(), ElementsAre("reply 0early early overloaded"));
+  runs_.finished(3, success("well"), now_);
+  arrive("later");
+  EXPECT_THAT(happened(), ElementsAre("reply 0probe probe well", "tell 0later", "run 4"));
+}
+
+TEST_F(BreakerRunsTest, AProbeThatIsGivenUpLeavesTheNextOneTheProbe) {
+  open();
+  now_ += 10s;
+  arrive("probe");
+  runs_.cancel(0, "probe", now_);
+  happened();
+  runs_.finished(3, Reply::failure("", ErrorCode::cancelled, ""), now_);
+  happened();
+  arrive("next");
+  EXPECT_THAT(happened(), ElementsAre("tell 0next", "run 4"));
+}
+
+TEST_F(BreakerRunsTest, WhatWaitsBehindTheLastFailureIsAnsweredToo) {
+  for (const char* id : {"a", "b", "c"}) arrive(id);
+  EXPECT_THAT(happened(), ElementsAre("tell 0a", "run 1", "tell 0b", "run 2"));
+  runs_.finished(1, out_of_memory(), now_);
+  EXPECT_THAT(happened(), ElementsAre("reply 0a a out_of_memory", "tell 0c", "run 3"));
+  arrive("d");
+  runs_.finished(2, out_of_memory(), now_);
+  EXPECT_THAT(happened(), ElementsAre("reply 0b b out_of_memory", "reply 0d d overloaded"));
 }
 
 }  // namespace
