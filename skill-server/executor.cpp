@@ -64,14 +64,6 @@ void add_dialect_variables(RunEnvironment& environment, const Skill& skill, cons
   }
 }
 
-void warn_of_deprecation(Reply& reply, const Skill& skill) {
-  if (skill.deprecated.empty() && skill.replaced_by.empty()) return;
-  std::string text = "the skill \"" + skill.name + "\" is deprecated";
-  if (!skill.deprecated.empty()) text += ": " + skill.deprecated;
-  if (!skill.replaced_by.empty()) text += "; use \"" + skill.replaced_by + "\"";
-  reply.warnings.push_back(std::move(text));
-}
-
 // No process can have got away that still knows the run's folder. (Warm workers have folders of their own.)
 bool leaves_nobody(const RunContext& context) {
   return context.leash != nullptr && context.leash->strategy != KillStrategy::group;
@@ -257,7 +249,8 @@ Reply Executor::execute(const RunWork& work, std::chrono::milliseconds timeout, 
     bounds.flood_bytes_max = limits::kOutputFloodFactor * bounds.maxima.output_bytes;
     reply = run(work, *plan, bounds, cancel_fd, context);
   }
-  warn_of_deprecation(reply, *work.skill);
+  if (std::string warning = deprecation_text(*work.skill); !warning.empty())
+    reply.warnings.push_back(std::move(warning));
   reply.request_id = work.intent.address.request_id;
   reply.skill = work.skill->name;
   reply.version = work.skill->version;

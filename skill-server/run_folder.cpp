@@ -26,8 +26,8 @@
 namespace skillscale {
 namespace {
 
-// What is made here or for the Python shim, below the folder that the operator gives.
-constexpr std::string_view kFolderPrefixes[] = {"skillscale-run-", "skillscale-python-"};
+// What is made here, for the Python shim or for copies of skills, below the folder that the operator gives.
+constexpr std::string_view kFolderPrefixes[] = {"skillscale-run-", "skillscale-python-", "skillscale-skills-"};
 constexpr const char* kHome = ".home";
 constexpr const char* kTemporary = ".tmp";
 // What a run finds of its skill. Names of ours all begin with ".skillscale-".

@@ -80,7 +80,9 @@ struct Skill {
   std::string license;
   std::string compatibility;
   std::map<std::string, std::string> metadata;  // All of it, with the keys that have a member here too.
-  std::filesystem::path folder;                 // Absolute.
+  std::filesystem::path folder;                 // Absolute; where its files are for a run.
+  std::filesystem::path source;                 // Absolute; where it was found, while `folder` may be a copy.
+  std::shared_ptr<const int> copy;              // Keeps `folder`, if it is a copy.
   std::string digest;                           // "sha256:<hex>" over names and contents of the skill's files.
   Adapter adapter = Adapter::instructions;
   std::string adapter_reason;   // For people: which file or key decided.
@@ -110,5 +112,8 @@ struct Skill {
 // Shared, because a run keeps the version of the skill that it began with while
 // the catalogue may already hold the next one.
 using SkillPtr = std::shared_ptr<const Skill>;
+
+// `skill "a" is deprecated: too slow; use "b" instead`; empty for a skill that is not.
+std::string deprecation_text(const Skill& skill);
 
 }  // namespace skillscale

@@ -153,6 +153,7 @@ Skill skill_from(Manifest& manifest, const fs::path& folder) {
   skill.compatibility = std::move(manifest.compatibility);
   skill.metadata = std::move(manifest.metadata);
   skill.folder = folder;
+  skill.source = folder;
   skill.inputs = std::move(manifest.inputs);
   skill.outputs = std::move(manifest.outputs);
   skill.env = std::move(manifest.env);

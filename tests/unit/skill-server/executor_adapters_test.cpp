@@ -337,7 +337,7 @@ TEST_F(AdapterTest, ADeprecatedSkillWarns) {
   skill_.deprecated = "too slow";
   skill_.replaced_by = "s2";
   skill_.body = "b";
-  EXPECT_EQ(run().warnings, std::vector<std::string>{"the skill \"s\" is deprecated: too slow; use \"s2\""});
+  EXPECT_EQ(run().warnings, std::vector<std::string>{"skill \"s\" is deprecated: too slow; use \"s2\" instead"});
 }
 
 }  // namespace
