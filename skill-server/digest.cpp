@@ -60,4 +60,30 @@ Digest DigestBuilder::finish() const {
   return {.high = high, .low = low};
 }
 
+Digest digest_of(const Intent& intent) {
+  DigestBuilder digest;
+  digest.add(intent.body);
+  digest.add(intent.skill);
+  digest.add(intent.skill_version);
+  digest.add(intent.script);
+  for (const std::string& argument : intent.args) digest.add(argument);
+  digest.add(intent.stdin_data);
+  digest.add(intent.input_json.value_or(""));
+  for (const InputFile& file : intent.files) {
+    digest.add(file.path);
+    digest.add(file.content);
+  }
+  for (const std::string& pattern : intent.collect) digest.add(pattern);
+  // Seeded and one way: the stored digest does not give the values away.
+  for (const auto& [name, value] : intent.env) {
+    digest.add(name);
+    digest.add(value);
+  }
+  // Lists of different lengths must not run into each other.
+  for (const std::size_t count : {intent.args.size(), intent.files.size(), intent.collect.size(), intent.env.size()}) {
+    digest.add(std::to_string(count));
+  }
+  return digest.finish();
+}
+
 }  // namespace skillscale

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "protocol/intent.h"
+
 namespace skillscale {
 
 // 128 bits are enough that two different intents never meet by accident in one
@@ -28,5 +30,8 @@ class DigestBuilder {
   std::uint64_t high_;
   std::uint64_t low_;
 };
+
+// Of all that decides what is run and with what; not of whom is answered, nor of times and priorities.
+Digest digest_of(const Intent& intent);
 
 }  // namespace skillscale

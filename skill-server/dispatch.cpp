@@ -38,6 +38,7 @@ Dispatch read_dispatch(const Frames& frames) {
   const auto facts = parse_delivery_facts(frames.view(kFacts));
   if (facts) {
     dispatch.facts = *facts;
+    if (facts->catalog && dispatch.kind == Dispatch::Kind::intent) dispatch.kind = Dispatch::Kind::question;
   } else {
     dispatch.problem = "the delivery facts cannot be read";
   }

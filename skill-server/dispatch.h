@@ -12,7 +12,7 @@ namespace skillscale {
 
 // [member, payload, token] or [member, payload, token, delivery facts]. Views into the frames.
 struct Dispatch {
-  enum class Kind : std::uint8_t { intent, go, cancel, who, malformed };
+  enum class Kind : std::uint8_t { intent, question, go, cancel, who, malformed };
   Kind kind = Kind::malformed;
   std::string_view member;
   std::string_view payload;

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <utility>
 
 #include "daemon/logging.h"
 #include "os/core_dumps.h"
@@ -18,24 +19,9 @@ int fail(const Error& error) {
 }
 
 // Interpreters are looked for where the daemon itself would find them.
-Result<ScanResult> scan_skills(const ServerSettings& settings) {
+Result<Interpreters> find_interpreters(const ServerSettings& settings) {
   const char* path = std::getenv("PATH");
-  const auto interpreters =
-      Interpreters::create(settings.interpreters, path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path);
-  if (!interpreters) return interpreters.error();
-  auto scanned = Catalogue::scan(settings.skills_folder, *interpreters);
-  if (!scanned) return Error{scanned.error().code, "skills-dir: " + scanned.error().detail};
-  return scanned;
-}
-
-void log_problems(const ScanResult& scanned, const std::string& folder) {
-  for (const Problem& problem : scanned.problems) {
-    const bool fatal = problem.severity == Severity::error;
-    log::write(fatal ? log::Level::error : log::Level::warn,
-               fatal ? "a skill cannot be used as it is" : "a skill has a flaw",
-               {{"file", problem.file.native()}, {"line", problem.line}, {"problem", problem.message}});
-  }
-  if (scanned.catalogue.all().empty()) log::warn("no skill is loaded", {{"folder", folder}});
+  return Interpreters::create(settings.interpreters, path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path);
 }
 
 void log_ladder(const KillLadder& ladder) {
@@ -76,28 +62,35 @@ int main(int argc, char** argv) try {
     return 0;
   }
   const ServerSettings& settings = loaded->settings;
-  keep_memory_private();                                          // Credentials of runs pass through it.
-  auto shutdown = Shutdown::on_signals({SIGINT, SIGTERM});        // Before the first thread.
-  const auto ladder = KillLadder::start(settings.kill_strategy);  // Forks: before the first thread, too.
+  keep_memory_private();                                            // Credentials of runs pass through it.
+  auto shutdown = Shutdown::on_signals({SIGINT, SIGTERM, SIGHUP});  // Before the first thread.
+  const auto ladder = KillLadder::start(settings.kill_strategy);    // Forks: before the first thread, too.
   start_log("skillscale_skill_server", settings.common);
   if (!ladder) return fail(ladder.error());
   log_ladder(**ladder);
   for (const std::string& line : loaded->effective) log::debug(line);
-  const auto scanned = scan_skills(settings);
-  if (!scanned) return fail(scanned.error());
-  log_problems(*scanned, settings.skills_folder);
-
+  auto interpreters = find_interpreters(settings);
+  if (!interpreters) return fail(interpreters.error());
   SandboxSettings sandbox_settings = settings.sandbox;
   sandbox_settings.protected_processes.push_back((*ladder)->guardian().pid());
   const auto sandbox = SandboxPolicy::create(settings.sandbox_rules, sandbox_settings);
   if (!sandbox) return fail(sandbox.error());
   log_sandbox(*sandbox);
 
+  CatalogueWatch watch({.folder = settings.skills_folder,
+                        .mode = settings.watch_mode,
+                        .copies_folder = settings.copy_skills ? settings.run_folders : std::string()},
+                       std::move(*interpreters));
+  auto skills = watch.start();  // The first thread begins here: what is to be forked before comes before it.
+  if (!skills) return fail({skills.error().code, "skills-dir: " + skills.error().detail});
+  log_catalogue(nullptr, **skills, settings.skills_folder);
+
   zmq::context_t context = make_context();
   const SystemClock clock;
   const auto server = Server::create(settings, {.context = context,
                                                 .clock = clock,
-                                                .catalogue = scanned->catalogue,
+                                                .catalogue = std::move(*skills),
+                                                .watch = &watch,
                                                 .ladder = ladder->get(),
                                                 .sandbox = &*sandbox});
   if (!server) return fail(server.error());

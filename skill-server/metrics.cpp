@@ -3,36 +3,14 @@
 namespace skillscale {
 namespace {
 
-constexpr const char* kOther = "other";
-
-// From a shell script to a long computation.
-const prometheus::Histogram::BucketBoundaries& run_buckets() {
-  static const prometheus::Histogram::BucketBoundaries buckets{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
-                                                               0.5,   1,      2.5,   5,    10,    30,   60,  300};
-  return buckets;
-}
-
 void add(prometheus::Counter& counter, std::uint64_t now, std::uint64_t before) {
   if (now > before) counter.Increment(static_cast<double>(now - before));
 }
 
-// Codes that this version does not know share one label.
-std::string code_label(const Reply& reply) {
-  if (reply.success) return "success";
-  return error_code_from_name(reply.code) ? reply.code : kOther;
-}
-
 }  // namespace
 
-ServerMetrics::ServerMetrics(const std::vector<std::string>& topics, const Catalogue& catalogue, std::size_t workers)
-    : runs_(prometheus::BuildCounter()
-                .Name("skillscale_server_runs_total")
-                .Help("Final replies by skill and code")
-                .Register(*registry_)),
-      run_seconds_(prometheus::BuildHistogram()
-                       .Name("skillscale_server_run_seconds")
-                       .Help("Time from the start of a skill's process to its end")
-                       .Register(*registry_)),
+ServerMetrics::ServerMetrics(const std::vector<std::string>& topics, std::size_t workers)
+    : skills_(*registry_),
       malformed_(counter("skillscale_server_malformed_total", "Messages that are not what the protocol says")),
       replies_lost_(counter("skillscale_server_replies_lost_total", "Replies dropped because a proxy took none")),
       guardians_lost_(counter("skillscale_server_guardians_lost_total",
@@ -48,18 +26,17 @@ ServerMetrics::ServerMetrics(const std::vector<std::string>& topics, const Catal
       given_back_(counter("skillscale_server_given_back_total", "Intents given back before they started")),
       dropped_(counter("skillscale_server_dropped_total", "Intents dropped with the connection they came from")),
       expired_(counter("skillscale_server_expired_total", "Intents whose deadline passed before they started")),
-      not_granted_(counter("skillscale_server_not_granted_total", "Starts that no proxy granted in time")) {
+      not_granted_(counter("skillscale_server_not_granted_total", "Starts that no proxy granted in time")),
+      limited_(counter("skillscale_server_limited_total", "Intents that had to wait for another run of their skill")),
+      refused_(counter("skillscale_server_breaker_refused_total",
+                       "Intents answered at once because the circuit breaker of their skill is open")),
+      catalog_answers_(counter("skillscale_server_catalog_requests_total", "Questions about the catalogue answered")) {
   auto& received = prometheus::BuildCounter()
                        .Name("skillscale_server_intents_received_total")
                        .Help("Intents received by topic")
                        .Register(*registry_);
   for (const std::string& topic : topics) received_[topic] = &received.Add({{"topic", topic}});
-  for (const std::string& name : catalogue.names()) {
-    seconds_of_[name] = &run_seconds_.Add({{"skill", name}}, run_buckets());
-  }
-  seconds_of_[kOther] = &run_seconds_.Add({{"skill", kOther}}, run_buckets());
   gauge("skillscale_server_workers", "Skills that can run at once").Set(static_cast<double>(workers));
-  gauge("skillscale_server_skills", "Skills in the catalogue").Set(static_cast<double>(catalogue.all().size()));
 }
 
 prometheus::Counter& ServerMetrics::counter(const char* name, const char* help) {
@@ -103,13 +80,6 @@ void ServerMetrics::received(const std::string& topic) {
   if (const auto found = received_.find(topic); found != received_.end()) found->second->Increment();
 }
 
-void ServerMetrics::replied(const Reply& reply) {
-  auto histogram = seconds_of_.find(reply.skill);
-  if (histogram == seconds_of_.end()) histogram = seconds_of_.find(kOther);
-  runs_.Add({{"skill", histogram->first}, {"code", code_label(reply)}}).Increment();
-  if (reply.timing_ms.run) histogram->second->Observe(*reply.timing_ms.run / 1000);
-}
-
 void ServerMetrics::observe(const Runs& runs, std::size_t proxies_joined, std::size_t reply_backlog) {
   queued_.Set(static_cast<double>(runs.waiting()));
   running_.Set(static_cast<double>(runs.running()));
@@ -124,6 +94,8 @@ void ServerMetrics::observe(const Runs& runs, std::size_t proxies_joined, std::s
   add(dropped_, now.dropped, seen_.dropped);
   add(expired_, now.expired, seen_.expired);
   add(not_granted_, now.not_granted, seen_.not_granted);
+  add(limited_, now.limited, seen_.limited);
+  add(refused_, now.refused, seen_.refused);
   seen_ = now;
 }
 

@@ -4,7 +4,6 @@
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
-#include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
 #include <cstddef>
@@ -16,24 +15,26 @@
 
 #include "os/sandbox.h"
 #include "protocol/reply.h"
-#include "skill-server/catalogue.h"
 #include "skill-server/runs.h"
+#include "skill-server/skill_metrics.h"
 
 namespace skillscale {
 
 class ServerMetrics {
  public:
-  // Label values come from the topics and the catalogue alone; any other skill is "other".
-  ServerMetrics(const std::vector<std::string>& topics, const Catalogue& catalogue, std::size_t workers);
+  // Label values come from the topics and the catalogues alone.
+  ServerMetrics(const std::vector<std::string>& topics, std::size_t workers);
 
   void sandbox(const Sandbox& sandbox);  // Once, at the start.
   void received(const std::string& topic);
   void malformed() { malformed_.Increment(); }
-  void replied(const Reply& reply);
+  void replied(const Reply& reply) { skills_.replied(reply); }
   void kill_strategy(std::string_view name);  // Once, at start.
   void guardian_lost() { guardians_lost_.Increment(); }
   void reply_lost() { replies_lost_.Increment(); }
+  void catalog_answered() { catalog_answers_.Increment(); }
   void observe(const Runs& runs, std::size_t proxies_joined, std::size_t reply_backlog);
+  SkillMetrics& skills() noexcept { return skills_; }
 
   std::shared_ptr<prometheus::Registry> registry() const { return registry_; }
 
@@ -44,9 +45,7 @@ class ServerMetrics {
   // Shared with the threads of the HTTP endpoint.
   std::shared_ptr<prometheus::Registry> registry_ = std::make_shared<prometheus::Registry>();
   std::map<std::string, prometheus::Counter*> received_;
-  prometheus::Family<prometheus::Counter>& runs_;
-  prometheus::Family<prometheus::Histogram>& run_seconds_;
-  std::map<std::string, prometheus::Histogram*, std::less<>> seconds_of_;  // By skill, with "other".
+  SkillMetrics skills_;
   prometheus::Counter& malformed_;
   prometheus::Counter& replies_lost_;
   prometheus::Counter& guardians_lost_;
@@ -62,6 +61,9 @@ class ServerMetrics {
   prometheus::Counter& dropped_;
   prometheus::Counter& expired_;
   prometheus::Counter& not_granted_;
+  prometheus::Counter& limited_;
+  prometheus::Counter& refused_;
+  prometheus::Counter& catalog_answers_;
   Runs::Counters seen_;
 };
 

@@ -1,6 +1,7 @@
 #include "skill-server/server.h"
 
 #include <algorithm>
+#include <csignal>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "daemon/logging.h"
 #include "os/ready_file.h"
 #include "protocol/codec.h"
+#include "skill-server/catalog_answers.h"
 #include "skill-server/selection.h"
 
 namespace skillscale {
@@ -27,54 +29,23 @@ std::vector<Membership> memberships_of(const ServerSettings& settings) {
   return memberships;
 }
 
-Runs::Bounds bounds_of(const ServerSettings& settings) {
-  const std::size_t by_credit =
-      settings.proxies.size() * settings.topics.size() * settings.groups.size() * settings.credits;
+// Intents that wait for another run of their skill keep their credit, so there are some more of them then.
+std::uint32_t credits_of(const ServerSettings& settings, const LiveCatalogue& catalogue) {
+  const bool limited = settings.per_skill_max > 0 || catalogue.has_limits_below(settings.workers);
+  return settings.credits + (limited && !settings.credits_chosen ? limits::kParkedCredits : 0);
+}
+
+Runs::Bounds bounds_of(const ServerSettings& settings, std::uint32_t credits) {
+  const std::size_t by_credit = settings.proxies.size() * settings.topics.size() * settings.groups.size() * credits;
   return {.workers = settings.workers,
+          .per_skill_max = settings.per_skill_max,
           .leases_max = by_credit + limits::kJoinsMax,
           .grant_wait_max = limits::kGrantWaitMax,
           .cache_bytes_max = settings.reply_cache_bytes,
-          .cache_time_max = settings.reply_cache_time_max};
-}
-
-std::string catalogue_json(const Catalogue& catalogue) {
-  auto skills = nlohmann::json::array();
-  for (const SkillPtr& skill : catalogue.all()) {
-    skills.push_back({{"name", skill->name},
-                      {"description", skill->description},
-                      {"version", skill->version},
-                      {"tags", skill->tags},
-                      {"idempotent", skill->idempotent},
-                      {"runs", skill->run.has_value()},
-                      {"not_runnable", skill->not_runnable}});
-  }
-  return nlohmann::json{{"skills", skills}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-Digest digest_of(const Intent& intent) {
-  DigestBuilder digest;
-  digest.add(intent.body);
-  digest.add(intent.skill);
-  digest.add(intent.skill_version);
-  digest.add(intent.script);
-  for (const std::string& argument : intent.args) digest.add(argument);
-  digest.add(intent.stdin_data);
-  digest.add(intent.input_json.value_or(""));
-  for (const InputFile& file : intent.files) {
-    digest.add(file.path);
-    digest.add(file.content);
-  }
-  for (const std::string& pattern : intent.collect) digest.add(pattern);
-  // Seeded and one way: the stored digest does not give the values away.
-  for (const auto& [name, value] : intent.env) {
-    digest.add(name);
-    digest.add(value);
-  }
-  // Lists of different lengths must not run into each other.
-  for (const std::size_t count : {intent.args.size(), intent.files.size(), intent.collect.size(), intent.env.size()}) {
-    digest.add(std::to_string(count));
-  }
-  return digest.finish();
+          .cache_time_max = settings.reply_cache_time_max,
+          .breaker = {.failures = settings.breaker_failures,
+                      .cooldown = settings.breaker_cooldown,
+                      .cooldown_max = limits::kBreakerCooldownMax}};
 }
 
 }  // namespace
@@ -91,16 +62,17 @@ Server::Server(const ServerSettings& settings, const Parts& parts)
     : settings_(settings),
       parts_(parts),
       server_id_(random_id()),
-      matcher_(parts.catalogue),
       executor_({.run_folders = settings.run_folders,
                  .kill_grace = settings.kill_grace,
                  .maxima = settings.maxima,
                  .artifacts = settings.artifacts,
                  .sandbox = parts.sandbox}),
-      metrics_(settings.topics, parts.catalogue, settings.workers),
+      metrics_(settings.topics, settings.workers),
       warm_{.settings = settings.warm, .clock = parts.clock},
       warm_metrics_(*metrics_.registry(), warm_.counters),
-      runs_(bounds_of(settings)),
+      catalogue_(std::move(parts_.catalogue), parts.watch, metrics_.skills(), settings.skills_folder),
+      credits_(credits_of(settings, catalogue_)),
+      runs_(bounds_of(settings, credits_)),
       event_metrics_(*metrics_.registry()),
       events_(server_id_, *this, event_metrics_) {
   if (parts.sandbox != nullptr) metrics_.sandbox(parts.sandbox->sandbox());
@@ -109,15 +81,13 @@ Server::Server(const ServerSettings& settings, const Parts& parts)
 Server::~Server() = default;
 
 Result<void> Server::start() {
-  AdminHttp::Handler skills = [json = catalogue_json(parts_.catalogue)](std::string_view) {
-    return HttpReply{.body = json};
-  };
+  AdminHttp::Handler skills = [this](std::string_view) { return HttpReply{.body = catalogue_.page()}; };
   auto http = AdminHttp::start({.bind = settings_.metrics_bind, .port = settings_.metrics_port}, metrics_.registry(),
                                [this] { return ready(); }, {{"/v1/skills", std::move(skills)}});
   if (!http) return std::move(http).error();
   http_.emplace(std::move(*http));
   for (const ServerSettings::Proxy& proxy : settings_.proxies) {
-    links_.push_back(std::make_unique<FabricLink>(parts_.context, memberships_of(settings_), settings_.credits));
+    links_.push_back(std::make_unique<FabricLink>(parts_.context, memberships_of(settings_), credits_));
     if (auto connected = links_.back()->connect(proxy); !connected) return connected;
   }
   if (parts_.ladder != nullptr) metrics_.kill_strategy(name_of(parts_.ladder->strategy()));
@@ -135,7 +105,7 @@ void Server::request_stop() noexcept {
 
 int Server::run(Shutdown* shutdown) {
   log::info("skill server is up", {{"server", server_id_},
-                                   {"skills", parts_.catalogue.all().size()},
+                                   {"skills", catalogue_.now().catalogue.all().size()},
                                    {"workers", settings_.workers},
                                    {"http_port", http_port()}});
   Poller poller;
@@ -143,6 +113,7 @@ int Server::run(Shutdown* shutdown) {
   poller.add(pool_->results_fd());
   poller.add(events_.fd());
   poller.add(stop_wakeup_.fd());
+  if (catalogue_.fd() >= 0) poller.add(catalogue_.fd());
   if (shutdown != nullptr) poller.add(shutdown->fd());
   while (phase_ != Phase::ended) {
     poller.wait(time_to_wait());
@@ -151,6 +122,7 @@ int Server::run(Shutdown* shutdown) {
     for (std::size_t link = 0; link < links_.size(); ++link) receive(link);
     events_.pump(now());
     take_results();
+    take_catalogue();
     keep_up();
   }
   ready_ = false;
@@ -170,7 +142,13 @@ void Server::take_stops(Shutdown* shutdown) {
   stop_wakeup_.clear();
   const int requested = stops_requested_;
   int stops = requested - std::exchange(stops_seen_, requested);
-  while (shutdown != nullptr && shutdown->take_signal()) ++stops;
+  while (const auto signal = shutdown == nullptr ? std::nullopt : shutdown->take_signal()) {
+    if (*signal == SIGHUP) {
+      catalogue_.reload();
+    } else {
+      ++stops;
+    }
+  }
   for (; stops > 0; --stops) {
     if (phase_ == Phase::serving) {
       begin_drain();
@@ -186,6 +164,7 @@ void Server::take_results() {
   for (WorkerPool::Finished& finished : pool_->take_finished()) {
     finished.reply.server = server_id_;
     finished.reply.timestamp = to_epoch_seconds(parts_.clock.wall_now());
+    catalogue_.add_warnings(finished.reply);
     log::info("run ended", {{"request_id", finished.reply.request_id},
                             {"skill", finished.reply.skill},
                             {"code", finished.reply.success ? std::string_view("success") : finished.reply.code},
@@ -193,6 +172,31 @@ void Server::take_results() {
     events_.finish(finished.run, finished.reply);
     runs_.finished(finished.run, std::move(finished.reply), now());
     act();
+  }
+}
+
+void Server::take_catalogue() {
+  if (!catalogue_.take(runs_)) return;
+  look_for_new_limits();
+  for (std::size_t link = 0; link < links_.size(); ++link) tell_catalogue(link);
+}
+
+// Credits are a part of the memberships' names, and so stay what they were at the start.
+void Server::look_for_new_limits() {
+  const bool has_room = settings_.credits_chosen || credits_ > settings_.credits;
+  if (has_room || new_limits_logged_ || !catalogue_.has_limits_below(settings_.workers)) return;
+  new_limits_logged_ = true;
+  log::warn("a skill has a concurrency limit that none had at the start: what waits for it leaves others little room",
+            {{"credits", credits_}, {"better", "restart the server, or set its credits"}});
+}
+
+// Agents that have subscribed to it learn that there are other skills now, or another server.
+void Server::tell_catalogue(std::size_t link) {
+  for (const std::string& name : links_[link]->member_names()) {
+    links_[link]->send_upstream(encode_catalog_news({.member = name,
+                                                     .server = server_id_,
+                                                     .digest = catalogue_.now().digest,
+                                                     .skills = catalogue_.now().catalogue.all().size()}));
   }
 }
 
@@ -209,6 +213,7 @@ void Server::keep_up() {
   metrics_.observe(runs_, proxies_joined(), reply_backlog());
   look_after_guardian();
   warm_metrics_.observe();
+  catalogue_.observe(runs_.breakers(), now());
   advance_drain();
 }
 
@@ -242,6 +247,7 @@ void Server::follow_links() {
                  {{"proxy", link.address()}, {"running", runs_.running()}});
       if (joined) {
         announce(index);
+        tell_catalogue(index);
         continue;
       }
       runs_.connection_lost(index, now());
@@ -294,6 +300,8 @@ void Server::handle(std::size_t link, const Dispatch& dispatch) {
   switch (dispatch.kind) {
     case Dispatch::Kind::intent:
       return handle_intent(link, dispatch);
+    case Dispatch::Kind::question:
+      return handle_question(link, dispatch);
     case Dispatch::Kind::go:
       return runs_.granted(link, dispatch.token, now());
     case Dispatch::Kind::cancel:
@@ -325,7 +333,7 @@ void Server::handle_intent(std::size_t link, const Dispatch& dispatch) {
                                  {"topic", membership->topic},
                                  {"bytes", dispatch.payload.size()},
                                  {"begins", utf8_prefix(intent->body, limits::kLogPrefixBytes)}});
-  auto skill = select_skill(parts_.catalogue, matcher_, *intent);
+  auto skill = select_skill(catalogue_.now().catalogue, catalogue_.now().matcher, *intent);
   Lease lease{.link = link, .token = dispatch.token, .facts = dispatch.facts};
   if (!skill) {
     log::info("intent refused",
@@ -344,6 +352,7 @@ RunRequest Server::make_request(const Membership& membership, Intent intent, Ski
   request.idempotent = intent.idempotent || skill->idempotent;
   const auto asked = intent.timeout ? *intent.timeout : skill->timeout.value_or(settings_.timeout);
   request.timeout = std::min(asked, settings_.timeout_max);
+  request.full_time = request.timeout >= std::min(skill->timeout.value_or(settings_.timeout), settings_.timeout_max);
   if (intent.deadline) {
     const double left = *intent.deadline - to_epoch_seconds(parts_.clock.wall_now());
     const double bound = std::chrono::duration<double>(limits::kTimeoutMax).count();
@@ -352,6 +361,25 @@ RunRequest Server::make_request(const Membership& membership, Intent intent, Ski
   }
   request.work = {.intent = std::move(intent), .topic = membership.topic, .skill = std::move(skill)};
   return request;
+}
+
+// Answered on the spot: nothing is run, and at most one small file is read.
+void Server::handle_question(std::size_t link, const Dispatch& dispatch) {
+  if (links_[link]->find_member(dispatch.member) == nullptr) {
+    return links_[link]->send_upstream(encode_give_back({.token = dispatch.token}));
+  }
+  const auto request = decode_catalog_request(dispatch.payload);
+  if (!request) {
+    metrics_.malformed();
+    return refuse(link, dispatch, request.error());
+  }
+  metrics_.catalog_answered();
+  auto answer = answer_question(*request, catalogue_.now(), catalogue_.breakers());
+  Reply made =
+      answer ? Reply{} : Reply::failure(request->address.request_id, answer.error().code, answer.error().detail);
+  made.success = bool(answer);
+  if (answer) made.outputs_json = std::move(*answer);
+  reply({.link = link, .token = dispatch.token, .facts = dispatch.facts}, request->address, std::move(made));
 }
 
 // Answers a message that is no intent, if anything in it says whom to answer.

@@ -15,12 +15,12 @@
 #include "daemon/admin_http.h"
 #include "os/shutdown.h"
 #include "os/wakeup.h"
-#include "skill-server/catalogue.h"
+#include "skill-server/catalogue_watch.h"
 #include "skill-server/dispatch.h"
 #include "skill-server/event_publisher.h"
 #include "skill-server/executor.h"
 #include "skill-server/fabric_link.h"
-#include "skill-server/matcher.h"
+#include "skill-server/live_catalogue.h"
 #include "skill-server/metrics.h"
 #include "skill-server/runs.h"
 #include "skill-server/sandbox_policy.h"
@@ -37,7 +37,8 @@ class Server : private EventOutlet {
   struct Parts {
     zmq::context_t& context;
     const Clock& clock;
-    const Catalogue& catalogue;
+    SnapshotPtr catalogue;                   // What it serves first.
+    CatalogueWatch* watch = nullptr;         // Where the next ones come from; null: that is all.
     const KillLadder* ladder = nullptr;      // Without it the process group of a run is all that is killed.
     const SandboxPolicy* sandbox = nullptr;  // nullptr: runs are not confined.
   };
@@ -46,7 +47,7 @@ class Server : private EventOutlet {
   static Result<std::unique_ptr<Server>> create(const ServerSettings& settings, const Parts& parts);
   ~Server() override;
 
-  // Serves until it is told to stop, by a signal or request_stop(). The first time
+  // Serves until it is told to stop, by a signal or request_stop(). SIGHUP reloads the skills. The first time
   // it drains; the second time it ends at once, with what runs killed. Returns the exit status.
   int run(Shutdown* shutdown);
 
@@ -66,6 +67,8 @@ class Server : private EventOutlet {
   void follow_links();
   void receive(std::size_t link);
   void take_results();
+  void take_catalogue();
+  void look_for_new_limits();
   void act();
   void keep_up();
   void look_after_guardian();
@@ -73,6 +76,8 @@ class Server : private EventOutlet {
   // Messages.
   void handle(std::size_t link, const Dispatch& dispatch);
   void handle_intent(std::size_t link, const Dispatch& dispatch);
+  void handle_question(std::size_t link, const Dispatch& dispatch);
+  void tell_catalogue(std::size_t link);
   RunRequest make_request(const Membership& membership, Intent intent, SkillPtr skill) const;
   void refuse(std::size_t link, const Dispatch& dispatch, const Error& error);
   void count_malformed(const Dispatch& dispatch);
@@ -103,13 +108,14 @@ class Server : private EventOutlet {
   std::size_t reply_backlog() const;
 
   const ServerSettings settings_;
-  const Parts parts_;
+  Parts parts_;  // The catalogue is moved on: old versions of skills must not stay.
   const std::string server_id_;
-  const Matcher matcher_;
   const Executor executor_;
   ServerMetrics metrics_;
   WarmShared warm_;
   WarmMetrics warm_metrics_;
+  LiveCatalogue catalogue_;
+  const std::uint32_t credits_;  // Of each membership.
   Runs runs_;
   std::atomic<bool> ready_ = false;
   std::optional<AdminHttp> http_;  // Stops after the links, which must not wait for it to leave the fabric.
@@ -122,6 +128,7 @@ class Server : private EventOutlet {
   Phase phase_ = Phase::serving;
   bool killed_ = false;
   bool guardian_lost_ = false;
+  bool new_limits_logged_ = false;
   SteadyTime phase_end_ = SteadyTime::max();
   int exit_status_ = 0;
   EventMetrics event_metrics_;

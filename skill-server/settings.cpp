@@ -39,6 +39,10 @@ struct Raw {
   std::vector<std::string> proxy_xpub{"tcp://127.0.0.1:5555"};
   std::int64_t workers = limits::kWorkersDefault;
   std::int64_t credits = 0;
+  std::int64_t per_skill_max = 0;
+  std::int64_t breaker_failures = limits::kBreakerFailuresDefault;
+  std::string watch = "auto";
+  std::string copy = "on";
   std::int64_t output_bytes_max = limits::kOutputBytesMax;
   std::int64_t memory_mb = limits::kRunMemoryMibMax;
   std::int64_t cpu_seconds = 0;
@@ -74,15 +78,27 @@ void declare_fabric(Config& config, ServerSettings& settings, Raw& raw) {
   config.add_list("proxy-xpub", "SKILLSCALE_PROXY_XPUB", raw.proxy_xpub,
                   "where intents come from; one address per proxy, in the same order", check_endpoint);
   config.add_integer("credits", "SKILLSCALE_CREDITS", raw.credits, 0, limits::kCreditsMax,
-                     "intents held at once per topic and group; 0: workers + 1");
+                     "intents held at once per topic and group; 0: workers + 1, and 16 more when skills have limits");
 }
 
 void declare_running(Config& config, ServerSettings& settings, Raw& raw) {
   config.add_text("skills-dir", "SKILLSCALE_SKILLS_DIR", settings.skills_folder,
                   "folder of the skills: every SKILL.md below it");
   config.add_integer("workers", "SKILLSCALE_WORKERS", raw.workers, 1, limits::kWorkersMax, "skills run at once");
+  config.add_choice("skills-watch", "SKILLSCALE_SKILLS_WATCH", raw.watch, {"auto", "poll", "off"},
+                    "how changed skills are noticed: by the kernel, by looking every 2 s, or by SIGHUP alone");
+  config.add_choice("skills-copy", "SKILLSCALE_SKILLS_COPY", raw.copy, {"on", "off"},
+                    "run skills from copies below run-dir, so that a run keeps the version it began with");
   config.add_milliseconds("timeout", "SKILLSCALE_TIMEOUT", settings.timeout, 1ms, limits::kTimeoutMax,
                           "time of a run, unless the intent or the skill says otherwise");
+  config.add_integer("max-concurrency-per-skill", "SKILLSCALE_MAX_CONCURRENCY_PER_SKILL", raw.per_skill_max, 0,
+                     limits::kWorkersMax, "runs of one skill at once, whatever the skill says; 0: as many as workers");
+  config.add_integer("breaker-failures", "SKILLSCALE_BREAKER_FAILURES", raw.breaker_failures, 0,
+                     limits::kBreakerFailuresMax,
+                     "crashes and time-outs in a row after which a skill is not run for a while; 0: never");
+  config.add_milliseconds("breaker-cooldown", "SKILLSCALE_BREAKER_COOLDOWN", settings.breaker_cooldown, 1ms,
+                          limits::kBreakerCooldownMax,
+                          "how long it is not run; twice as long each time, up to 10 minutes");
   config.add_milliseconds("max-timeout", "SKILLSCALE_MAX_TIMEOUT", settings.timeout_max, 1ms, limits::kTimeoutMax,
                           "most time that an intent or a skill may ask for");
   config.add_milliseconds("kill-grace", "SKILLSCALE_KILL_GRACE", settings.kill_grace, 0ms, 10min,
@@ -219,6 +235,13 @@ Result<void> take_over(ServerSettings& settings, const Raw& raw) {
   settings.workers = static_cast<std::size_t>(raw.workers);
   settings.warm.runner = raw.runner == "zygote" ? Runner::zygote : Runner::cold;
   settings.credits = static_cast<std::uint32_t>(raw.credits > 0 ? raw.credits : raw.workers + 1);
+  settings.credits_chosen = raw.credits > 0;
+  settings.per_skill_max = static_cast<std::size_t>(raw.per_skill_max);
+  settings.breaker_failures = static_cast<std::size_t>(raw.breaker_failures);
+  settings.watch_mode = raw.watch == "off"    ? WatchSettings::Mode::off
+                        : raw.watch == "poll" ? WatchSettings::Mode::poll
+                                              : WatchSettings::Mode::automatic;
+  settings.copy_skills = raw.copy == "on";
   take_maxima(settings, raw);
   if (auto taken = take_sandbox(settings, raw); !taken) return taken;
   settings.reply_cache_bytes = static_cast<std::size_t>(raw.reply_cache_bytes);

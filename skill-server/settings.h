@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "daemon/config.h"
 #include "skill-server/artifacts.h"
+#include "skill-server/catalogue_watch.h"
 #include "skill-server/run_plan.h"
 #include "skill-server/sandbox_policy.h"
 #include "skill-server/warm_runners.h"
@@ -28,7 +29,13 @@ struct ServerSettings {
   std::string skills_folder;
   std::vector<Proxy> proxies;
   std::size_t workers = limits::kWorkersDefault;
-  std::uint32_t credits = 0;  // Of each membership; never 0 once loaded.
+  std::uint32_t credits = 0;      // Of each membership; never 0 once loaded.
+  bool credits_chosen = false;    // By the operator; else limits of skills add to them.
+  std::size_t per_skill_max = 0;  // Runs of one skill at once; 0: as many as workers.
+  std::size_t breaker_failures = limits::kBreakerFailuresDefault;  // 0: no circuit breakers.
+  std::chrono::milliseconds breaker_cooldown = limits::kBreakerCooldownDefault;
+  WatchSettings::Mode watch_mode = WatchSettings::Mode::automatic;
+  bool copy_skills = true;
   std::chrono::milliseconds timeout = limits::kRunTimeoutDefault;
   std::chrono::milliseconds timeout_max = limits::kRunTimeoutMax;
   std::chrono::milliseconds kill_grace = limits::kKillGrace;

@@ -92,6 +92,13 @@ class Walk {
 
 }  // namespace
 
+bool holds_skill(const fs::path& folder) {
+  return std::ranges::any_of(kDescriptions, [&](const char* name) {
+    std::error_code error;
+    return fs::exists(fs::symlink_status(folder / name, error));
+  });
+}
+
 bool is_inside(const fs::path& path, const fs::path& folder) {
   const auto [end, ignored] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
   return end == folder.end();

@@ -28,6 +28,9 @@ struct SkillFolders {
 // kSkillScanEntriesMax; what is cut off is a problem.
 Result<SkillFolders> find_skill_folders(const std::filesystem::path& root);
 
+// True when there is one of these files in `folder`, whatever is in it.
+bool holds_skill(const std::filesystem::path& folder);
+
 // True when `path` is `folder` or below it. Both without symbolic links.
 bool is_inside(const std::filesystem::path& path, const std::filesystem::path& folder);
 

@@ -86,7 +86,7 @@ class ScriptTest(SystemTest):
         reply = self.call("scripts/show.py", files=[{"path": "data/in.txt", "content": "from the agent"}])
         shown = json.loads(reply["content"])
         self.assertLessEqual({"data", "scripts", "references", "SKILL.md"}, set(shown["folder"]))
-        self.assertEqual(shown["skill"], str(self.cluster.skills_dir / "tools"))
+        self.assertTrue(shown["skill"].endswith("/tools"), shown["skill"])
 
     def test_a_failure_has_status_output_and_error(self):
         reply = self.call("scripts/fail.sh")

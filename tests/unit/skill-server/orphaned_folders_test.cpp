@@ -29,9 +29,11 @@ class OrphanedFoldersTest : public ::testing::Test {
 TEST_F(OrphanedFoldersTest, WhatNobodyHoldsIsRemoved) {
   const fs::path run = leave("skillscale-run-a");
   const fs::path shim = leave("skillscale-python-b");
-  EXPECT_EQ(sweep(), 2U);
+  const fs::path copies = leave("skillscale-skills-c");
+  EXPECT_EQ(sweep(), 3U);
   EXPECT_FALSE(fs::exists(run));
   EXPECT_FALSE(fs::exists(shim));
+  EXPECT_FALSE(fs::exists(copies));
 }
 
 TEST_F(OrphanedFoldersTest, TheFolderOfALivingRunStays) {

@@ -63,6 +63,25 @@ TEST(ServerSettingsTest, TheSandboxIsStandardUnlessTheOperatorSaysOtherwise) {
   EXPECT_EQ(chosen->settings.sandbox.readable, (std::vector<std::string>{"/opt", "/srv"}));
 }
 
+TEST(ServerSettingsTest, LimitsAndBreakersAreTheOperators) {
+  const auto plain = load({"--topic", "T", "--skills-dir", "/tmp"});
+  ASSERT_TRUE(plain) << plain.error();
+  EXPECT_FALSE(plain->settings.credits_chosen);
+  EXPECT_EQ(plain->settings.breaker_failures, limits::kBreakerFailuresDefault);
+  EXPECT_EQ(plain->settings.watch_mode, WatchSettings::Mode::automatic);
+  const auto loaded = load({"--topic", "T", "--skills-dir", "/tmp", "--credits", "9", "--max-concurrency-per-skill",
+                            "2", "--breaker-failures", "0", "--breaker-cooldown", "50", "--skills-watch", "poll",
+                            "--skills-copy", "off"});
+  ASSERT_TRUE(loaded) << loaded.error();
+  EXPECT_TRUE(loaded->settings.credits_chosen);
+  EXPECT_EQ(loaded->settings.per_skill_max, 2U);
+  EXPECT_EQ(loaded->settings.breaker_failures, 0U);
+  EXPECT_EQ(loaded->settings.breaker_cooldown.count(), 50);
+  EXPECT_EQ(loaded->settings.watch_mode, WatchSettings::Mode::poll);
+  EXPECT_TRUE(plain->settings.copy_skills);
+  EXPECT_FALSE(loaded->settings.copy_skills);
+}
+
 TEST(ServerSettingsTest, WhatIsWrongIsNamed) {
   const std::vector<std::pair<std::vector<const char*>, std::string>> wrong = {
       {{"--skills-dir", "/tmp"}, "topic"},
@@ -74,6 +93,8 @@ TEST(ServerSettingsTest, WhatIsWrongIsNamed) {
       {{"--topic", "T", "--skills-dir", "/tmp", "--sandbox", "none", "--sandbox-weakest", "strict"}, "sandbox-weakest"},
       {{"--topic", "T", "--skills-dir", "/tmp", "--sandbox-readable", "opt"}, "sandbox-readable"},
       {{"--topic", "T", "--skills-dir", "/tmp", "--timeout", "soon"}, "timeout"},
+      {{"--topic", "T", "--skills-dir", "/tmp", "--skills-watch", "always"}, "skills-watch"},
+      {{"--topic", "T", "--skills-dir", "/tmp", "--breaker-cooldown", "0"}, "breaker-cooldown"},
       {{"--topic", "T", "--skills-dir", "/tmp", "--proxy-xsub", "http://a:1"}, "proxy-xsub"},
       {{"--topic", "T", "--skills-dir", "/tmp", "--proxy-xsub", "tcp://a:1,tcp://b:1"}, "proxy-xpub"},
   };

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -102,6 +103,12 @@ TEST_F(SkillCopiesTest, NothingIsLeftAtTheEnd) {
     EXPECT_EQ(folders(), 1U);
   }
   EXPECT_EQ(folders(), 0U);
+}
+
+TEST_F(SkillCopiesTest, AnotherServerThatStartsLeavesThemAlone) {
+  const SkillPtr skill = pin(load());
+  EXPECT_EQ(remove_orphaned_folders(parent_.root().string(), std::chrono::seconds(0)), 0U);
+  EXPECT_TRUE(fs::exists(skill->folder / "SKILL.md"));
 }
 
 TEST_F(SkillCopiesTest, LinksInsideTheSkillStayInTheCopyAndOthersLeadWhereTheyLed) {
