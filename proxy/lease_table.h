@@ -30,6 +30,9 @@ struct Lease {
   SteadyTime leased_at;
   SteadyTime deadline = SteadyTime::max();  // Once granted.
   Delivery delivery;
+
+  // The run that a join waits for may have been started under an earlier lease.
+  bool is_lost_for_good() const noexcept { return state == State::granted || joins; }
 };
 
 // Slots that are used again under a new generation, so a stale, repeated or
