@@ -212,16 +212,18 @@ Result<void> ZygoteProcess::send(const std::string& message, const Passed& descr
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * limits::kZygoteDescriptorsMax)> space{};
   if (!descriptors.empty()) {
     SK_CHECK(descriptors.size() <= limits::kZygoteDescriptorsMax);
-    std::vector<int> numbers;
-    for (const auto& [name, fd] : descriptors) numbers.push_back(fd);
-    const std::size_t bytes = numbers.size() * sizeof(int);
+    const std::size_t bytes = descriptors.size() * sizeof(int);
     header.msg_control = space.data();
     header.msg_controllen = CMSG_SPACE(bytes);
     cmsghdr* const rights = CMSG_FIRSTHDR(&header);
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
     rights->cmsg_len = CMSG_LEN(bytes);
-    std::memcpy(CMSG_DATA(rights), numbers.data(), bytes);
+    unsigned char* place = CMSG_DATA(rights);
+    for (const auto& [name, fd] : descriptors) {
+      std::memcpy(place, &fd, sizeof fd);
+      place += sizeof fd;
+    }
   }
   ssize_t sent = -1;
   do {
