@@ -36,6 +36,9 @@ Result<void> check_spec(const ChildSpec& spec) {
   const bool hollow = holds_zero(spec.program) || holds_zero(spec.working_folder) ||
                       std::any_of(spec.argv.begin(), spec.argv.end(), holds_zero);
   if (hollow) return needs_start("an argument holds a zero byte");
+  if (spec.leash != nullptr && spec.leash->strategy == KillStrategy::shim) {
+    return needs_start("the shim that holds the run together has to be started above it");
+  }
   bool locale = false;
   for (const std::string& variable : spec.environment) {
     if (auto checked = check_variable(variable); !checked) return std::move(checked).error();

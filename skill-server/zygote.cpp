@@ -16,6 +16,9 @@
 #include <utility>
 
 #include "daemon/logging.h"
+#include "os/guardian.h"
+#include "os/run_cgroup.h"
+#include "os/seccomp_filter.h"
 #include "skill-server/credentials.h"
 #include "skill-server/python_command.h"
 
@@ -78,6 +81,13 @@ class Encoded {
   std::uint32_t text_count_ = 0;
 };
 
+// The run's own filter, which also keeps it from the zygote; empty: it has none.
+std::string filter_for(const Confinement& confinement, int zygote) {
+  if (confinement.seccomp == nullptr) return {};
+  const auto* const instructions = reinterpret_cast<const char*>(confinement.seccomp->filter);
+  return protecting_prefix(zygote).append(instructions, confinement.seccomp->len * sizeof(sock_filter));
+}
+
 std::size_t text_bytes(const ChildSpec& spec, std::size_t filter_bytes) {
   std::size_t bytes = spec.working_folder.size() + filter_bytes + limits::kKiB;
   for (const auto* texts : {&spec.argv, &spec.environment}) {
@@ -87,18 +97,16 @@ std::size_t text_bytes(const ChildSpec& spec, std::size_t filter_bytes) {
 }
 
 // What an argument or variable says may be secret: the caller wipes it.
-std::string encode(const ChildSpec& spec, const PythonCommand& command) {
+std::string encode(const ChildSpec& spec, const PythonCommand& command, int zygote) {
   const Confinement none;
-  const Confinement& confinement = spec.confinement == nullptr ? none : *spec.confinement;
+  const Confinement* const confined = confinement_of(spec);
+  const Confinement& confinement = confined == nullptr ? none : *confined;
   const ResourceLimits& limits = confinement.limits;
-  std::string_view filter;
-  if (const sock_fprog* const program = confinement.seccomp; program != nullptr) {
-    filter = {reinterpret_cast<const char*>(program->filter), program->len * sizeof(sock_filter)};
-  }
+  const std::string filter = filter_for(confinement, zygote);
   Encoded encoded(text_bytes(spec, filter.size()));
   encoded.number(confinement.drop_capabilities ? 1U : 0U);
   encoded.number(confinement.no_new_privileges ? 1U : 0U);
-  encoded.number(spec.confinement == nullptr ? 0U : 1U);
+  encoded.number(confined == nullptr ? 0U : 1U);
   encoded.number(limits.memory_bytes);
   encoded.number(limits.cpu ? std::optional(static_cast<std::uint64_t>(limits.cpu->count())) : std::nullopt);
   encoded.number(limits.file_bytes);
@@ -160,9 +168,9 @@ struct Descriptors {
   }
 };
 
-Result<Descriptors> make_descriptors(const ChildSpec& spec, const PythonCommand& command) {
+Result<Descriptors> make_descriptors(const ChildSpec& spec, const PythonCommand& command, int zygote) {
   Descriptors descriptors;
-  std::string bytes = encode(spec, command);
+  std::string bytes = encode(spec, command, zygote);
   auto file = in_memory(bytes);
   wipe(bytes);
   if (!file) return std::move(file).error();
@@ -176,6 +184,8 @@ Result<Descriptors> make_descriptors(const ChildSpec& spec, const PythonCommand&
     if (auto added = descriptors.add_pipe(letter, *our_end); !added) return std::move(added).error();
   }
   if (spec.confinement != nullptr) descriptors.lend('l', spec.confinement->landlock_ruleset);
+  if (const Guardian* guardian = guardian_of(spec.leash)) descriptors.lend('g', guardian->fd());
+  if (const RunCgroup* cgroup = cgroup_of(spec.leash)) descriptors.lend('c', cgroup->procs_fd());
   return descriptors;
 }
 
@@ -230,6 +240,7 @@ class Zygote::Run final : public RunningProcess {
   Run(std::shared_ptr<Waiting> zygote, int pid, Fd pidfd, ProcessPipes pipes, const RunLeash* leash)
       : zygote_(std::move(zygote)), pid_(pid), pidfd_(std::move(pidfd)), leash_(leash), pipes_(std::move(pipes)) {
     zygote_->has_run = true;
+    if (const RunCgroup* cgroup = cgroup_of(leash_)) out_of_memory_kills_ = cgroup->out_of_memory_kills();
   }
   ~Run() override {
     if (reaped_) return;
@@ -245,12 +256,13 @@ class Zygote::Run final : public RunningProcess {
   void signal_tree(int signal) noexcept override {
     if (reaped_) return;
     if (!zygote_->stopped_run && !has_exited()) zygote_->stopped_run = true;
+    RunCgroup* const cgroup = cgroup_of(leash_);
+    if (cgroup != nullptr && signal == SIGKILL) cgroup->kill();
     const bool reached = ::kill(-pid_, signal) == 0;
     if (reached && signal != SIGKILL) return;
     ::syscall(SYS_pidfd_send_signal, pidfd_.get(), signal, nullptr, 0);
     if (signal != SIGKILL) return;
-    // Forked runs are in no control group of their own; only the filter keeps all of them together.
-    const bool may_come_loose = leash_ == nullptr || leash_->strategy != KillStrategy::pinned;
+    const bool may_come_loose = leash_ == nullptr || leash_->strategy == KillStrategy::group;
     if (may_come_loose) zygote_->process->sweep(pid_);
   }
 
@@ -267,14 +279,20 @@ class Zygote::Run final : public RunningProcess {
   ProcessEnd reap() noexcept {
     reaped_ = true;
     zygote_->has_run = false;
-    const auto end = zygote_->process->reap(pid_);
-    return end.value_or(ProcessEnd{.exit = {.code = {}, .signal = SIGKILL}, .usage = {}});
+    // As in ChildProcess: only until it is reaped does the id mean this run for sure.
+    RunCgroup* const cgroup = cgroup_of(leash_);
+    if (cgroup != nullptr) cgroup->wait_until_empty();
+    if (Guardian* guardian = guardian_of(leash_)) guardian->release(pid_);
+    auto end = zygote_->process->reap(pid_).value_or(ProcessEnd{.exit = {.code = {}, .signal = SIGKILL}, .usage = {}});
+    end.out_of_memory = cgroup != nullptr && cgroup->out_of_memory_kills() > out_of_memory_kills_;
+    return end;
   }
 
   const std::shared_ptr<Waiting> zygote_;
   const int pid_;
   const Fd pidfd_;
   const RunLeash* const leash_;
+  std::uint64_t out_of_memory_kills_ = 0;  // Of its control group, before it.
   bool reaped_ = false;
   ProcessPipes pipes_;
 };
@@ -339,25 +357,28 @@ Result<std::unique_ptr<RunningProcess>> Zygote::launch(const ChildSpec& spec) {
   const auto command = to_python_command(spec);
   if (!command) return command.error();
   if (auto ready = make_ready(); !ready) return std::move(ready).error();
-  auto descriptors = make_descriptors(spec, *command);
-  if (!descriptors) return std::move(descriptors).error();
-
-  ++waiting_->runs;
-  auto pid = waiting_->process->fork(descriptors->passed);
-  if (!pid) {
-    recycle(RecycleReason::failure);
-    // It may have died since its last run, through no fault of this one.
-    if (auto started = start(); !started) return std::move(pid).error();
+  std::optional<Descriptors> descriptors;
+  const auto fork = [&]() -> Result<int> {
+    auto made = make_descriptors(spec, *command, waiting_->process->pid());
+    if (!made) return std::move(made).error();
+    descriptors.emplace(*std::move(made));
     ++waiting_->runs;
-    pid = waiting_->process->fork(descriptors->passed);
-    if (!pid) return std::move(pid).error();
-  }
+    auto child = waiting_->process->fork(descriptors->passed);
+    if (!child) recycle(RecycleReason::failure);
+    descriptors->childs.clear();
+    return child;
+  };
+  auto pid = fork();
+  // It may have died since its last run, through no fault of this one.
+  if (!pid && !waiting_ && start()) pid = fork();
+  if (!pid) return std::move(pid).error();
   failures_ = 0;
-  descriptors->childs.clear();
   Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)));
   if (!pidfd) {
     Error error = failed("watch the forked process");
-    recycle(RecycleReason::failure);  // Ends the child too.
+    ::kill(-*pid, SIGKILL);
+    if (Guardian* guardian = guardian_of(spec.leash)) guardian->release(*pid);
+    recycle(RecycleReason::failure);
     return error;
   }
   auto run = std::make_unique<Run>(waiting_, *pid, std::move(pidfd), std::move(descriptors->ours), spec.leash);

@@ -25,7 +25,7 @@ namespace skillscale {
 class ZygoteProcess {
  public:
   // Returns once the modules are imported. Error spawn_failed, with the last words
-  // of the interpreter. `guardian_fd`: where the process registers; -1: nowhere.
+  // of the interpreter.
   static Result<std::unique_ptr<ZygoteProcess>> start(const std::string& python,
                                                       const std::vector<std::string>& preload);
 

@@ -235,15 +235,6 @@ ProcessEnd to_end(const siginfo_t& info, const rusage& usage) {
   return end;
 }
 
-Guardian* guardian_of(const RunLeash* leash) { return leash == nullptr ? nullptr : leash->guardian; }
-RunCgroup* cgroup_of(const RunLeash* leash) { return leash == nullptr ? nullptr : leash->cgroup; }
-
-// Every sandbox has the filter that keeps the group together; without one the leash brings it.
-const Confinement* confinement_of(const ChildSpec& spec) {
-  if (spec.confinement != nullptr || spec.leash == nullptr) return spec.confinement;
-  return spec.leash->pin;
-}
-
 // Inside namespaces of its own a run needs no shim.
 const std::string* shim_of(const ChildSpec& spec) {
   if (spec.leash == nullptr || spec.leash->strategy != KillStrategy::shim) return nullptr;

@@ -27,6 +27,13 @@ struct ChildSpec {
   const RunLeash* leash = nullptr;           // nullptr: its process group is all that is killed.
 };
 
+// What its process is confined by. Every sandbox has the filter that keeps the group together; without
+// one the leash brings it.
+inline const Confinement* confinement_of(const ChildSpec& spec) noexcept {
+  if (spec.confinement != nullptr || spec.leash == nullptr) return spec.confinement;
+  return spec.leash->pin;
+}
+
 // A program that this process has started. It leads its own session and process group.
 //
 // The thread that launched it must outlive it: the child dies with that thread (PR_SET_PDEATHSIG).

@@ -30,4 +30,7 @@ struct RunLeash {
   const Confinement* pin = nullptr;
 };
 
+inline Guardian* guardian_of(const RunLeash* leash) noexcept { return leash == nullptr ? nullptr : leash->guardian; }
+inline RunCgroup* cgroup_of(const RunLeash* leash) noexcept { return leash == nullptr ? nullptr : leash->cgroup; }
+
 }  // namespace skillscale

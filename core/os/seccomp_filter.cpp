@@ -1,6 +1,7 @@
 #include "os/seccomp_filter.h"
 
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -9,7 +10,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <bit>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,6 +20,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "base/check.h"
 #include "os/fd.h"
 
 namespace skillscale {
@@ -25,6 +29,8 @@ namespace {
 constexpr std::uint64_t kLow32 = 0xffffffff;  // What the kernel looks at of an int; the rest is the caller's garbage.
 
 std::uint32_t refuse(int error) { return SCMP_ACT_ERRNO(static_cast<std::uint32_t>(error)); }
+
+constexpr int kLandlockScopesSignals = 6;  // The first such ABI.
 
 scmp_arg_cmp masked(unsigned argument, std::uint64_t mask, std::uint64_t value) {
   return {.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
@@ -231,21 +237,32 @@ void forbid_sockets(Builder& filter, bool network) {
   }
 }
 
-// Signals to the daemon, to its group and to everybody; and its limits, priority and processors.
+// What takes the id of another process or group as its first argument, and as its second.
+constexpr auto kByFirst =
+    std::to_array<const char*>({"kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open",
+                                "sched_setaffinity", "sched_setparam", "sched_setscheduler", "sched_setattr"});
+constexpr auto kBySecond = std::to_array<const char*>({"setpriority", "ioprio_set"});
+constexpr int kPriorityOfUser = 2;    // PRIO_USER: all processes of a user, the daemon among them.
+constexpr int kIoPriorityOfUser = 3;  // IOPRIO_WHO_USER.
+
+// Signals to the daemon, to its group and to everybody; priority and processors of the daemon; limits of anybody else.
 void protect_processes(Builder& filter, const SeccompOptions& options) {
   if (options.protected_processes.empty() && options.protected_groups.empty()) return;
   filter.rule(refuse(EPERM), "kill", equals(0, -1));
-  for (const int group : options.protected_groups) filter.rule(refuse(EPERM), "kill", equals(0, -group));
-  for (const int pid : options.protected_processes) {
-    for (const char* name : {"kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open",
-                             "sched_setaffinity", "sched_setparam", "sched_setscheduler", "sched_setattr"}) {
-      filter.rule(refuse(EPERM), name, equals(0, pid));
-    }
-    filter.rule(refuse(EPERM), "kill", equals(0, -pid));
-    filter.rule(refuse(EPERM), "prlimit64", equals(0, pid), differs(2, 0));
-    filter.rule(refuse(EPERM), "setpriority", equals(1, pid));
-    filter.rule(refuse(EPERM), "ioprio_set", equals(1, pid));
+  for (const int group : options.protected_groups) {
+    filter.rule(refuse(EPERM), "kill", equals(0, -group));
+    for (const char* name : kBySecond) filter.rule(refuse(EPERM), name, equals(1, group));
   }
+  for (const int pid : options.protected_processes) {
+    for (const char* name : kByFirst) filter.rule(refuse(EPERM), name, equals(0, pid));
+    for (const char* name : kBySecond) filter.rule(refuse(EPERM), name, equals(1, pid));
+    filter.rule(refuse(EPERM), "kill", equals(0, -pid));
+  }
+  filter.rule(refuse(EPERM), "prlimit64", differs(0, 0), differs(2, 0));
+  filter.rule(refuse(EPERM), "setpriority", equals(0, kPriorityOfUser));
+  filter.rule(refuse(EPERM), "ioprio_set", equals(0, kIoPriorityOfUser));
+  // It also takes a folder of /proc for a process. From ABI 6 on Landlock looks at each signal itself.
+  if (options.landlock_abi < kLandlockScopesSignals) filter.rule(refuse(EPERM), "pidfd_send_signal");
 }
 
 // Before ABI 3 Landlock asks nobody when a path is truncated or opened for reading with O_TRUNC.
@@ -286,6 +303,47 @@ Result<SeccompFilter> make_standard_filter(const SeccompOptions& options) {
   filter.rule(refuse(EPERM), "personality", differs(0, kLow32));
   if (options.landlock_abi < 3) forbid_truncation(filter);
   return filter.finish();
+}
+
+std::string protecting_prefix(int pid) {
+  static_assert(std::endian::native == std::endian::little);  // The kernel looks at the first half of an argument.
+  constexpr auto kArgument = [](unsigned number) {
+    return static_cast<std::uint32_t>(offsetof(seccomp_data, args) + number * sizeof(std::uint64_t));
+  };
+  const auto load = [](std::size_t offset) -> sock_filter {
+    return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset));
+  };
+  // Over so many instructions when it is equal, and when it is not.
+  const auto compare = [](std::uint32_t value, std::size_t equal, std::size_t other) -> sock_filter {
+    return BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, static_cast<std::uint8_t>(equal),
+                    static_cast<std::uint8_t>(other));
+  };
+  const auto id = static_cast<std::uint32_t>(pid);
+  const auto group = static_cast<std::uint32_t>(-pid);
+  // From the end, where what is not refused goes on. The first argument may name a group as well.
+  std::vector<sock_filter> checks{load(kArgument(0)),   compare(id, 3, 0),
+                                  compare(group, 2, 3), load(kArgument(1)),
+                                  compare(id, 0, 1),    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)};
+  constexpr std::size_t kSecond = 3;  // Of the checks: where those of the second argument begin.
+  std::vector<sock_filter> calls;
+  const auto refer = [&calls, &checks](const char* name, std::size_t to) {
+    const auto number = system_call(name);
+    // Filled in backwards: `calls` so far and one jump over the checks lie between.
+    if (number)
+      calls.insert(calls.begin(), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(*number),
+                                           static_cast<std::uint8_t>(calls.size() + 1 + to), 0));
+    SK_CHECK(calls.size() + 1 + checks.size() < 256);
+  };
+  for (const char* name : kByFirst) refer(name, 0);
+  for (const char* name : kBySecond) refer(name, kSecond);
+  refer("prlimit64", 0);
+  std::vector<sock_filter> all{load(offsetof(seccomp_data, arch)),
+                               compare(seccomp_arch_native(), 0, 1 + calls.size() + 1 + checks.size()),
+                               load(offsetof(seccomp_data, nr))};
+  all.insert(all.end(), calls.begin(), calls.end());
+  all.push_back(BPF_STMT(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(checks.size())));
+  all.insert(all.end(), checks.begin(), checks.end());
+  return {reinterpret_cast<const char*>(all.data()), all.size() * sizeof(sock_filter)};
 }
 
 Result<SeccompFilter> make_allow_list_filter() {

@@ -47,4 +47,9 @@ Result<SeccompFilter> make_standard_filter(const SeccompOptions& options);
 // that programs take their other way. It looks at no argument: the standard filter goes on top.
 Result<SeccompFilter> make_allow_list_filter();
 
+// The instructions, to be put before a program of the above, that refuse it (EPERM) signals to one process and its
+// group and changes of that process's limits, priority and processors. For a process that is not known yet
+// when the filter is made.
+std::string protecting_prefix(int pid);
+
 }  // namespace skillscale

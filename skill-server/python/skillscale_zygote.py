@@ -132,6 +132,8 @@ class Setup:
         os.dup2(self.descriptors["r"], REPORT, inheritable=False)
 
     def confine(self, run):
+        self.step = "be a process like any other"  # Before, no run may look into what waits for the next one.
+        prctl(PR_SET_DUMPABLE, 1)
         self.step = "drop the capabilities"
         if run.drop_capabilities:
             drop_capabilities(run.no_new_privileges)
@@ -155,7 +157,6 @@ def be_tied(zygote):
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != zygote:
         raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
-    prctl(PR_SET_DUMPABLE, 1)
 
 
 def read_all(descriptor):

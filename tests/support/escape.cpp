@@ -111,6 +111,22 @@ long sets_limit() {
   return ::prlimit(daemon_pid(), RLIMIT_NOFILE, &limit, nullptr);
 }
 
+long signals_by_folder() {
+  const int fd = ::open(("/proc/" + std::to_string(daemon_pid())).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  return fd < 0 ? -1 : ::syscall(SYS_pidfd_send_signal, fd, 0, nullptr, 0);
+}
+
+// As it is.
+long sets_priority() {
+  const auto whom = static_cast<id_t>(daemon_pid());
+  errno = 0;
+  const int now = ::getpriority(PRIO_PROCESS, whom);
+  return errno != 0 ? -1 : ::setpriority(PRIO_PROCESS, whom, now);
+}
+
+// Of a user that has no processes.
+long sets_priority_of_user() { return ::setpriority(PRIO_USER, 4'000'000, 0); }
+
 long enters_namespace() {
   const int fd = ::open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
   return fd < 0 ? -1 : ::setns(fd, 0);
@@ -163,7 +179,10 @@ void try_processes() {
             return ::syscall(SYS_rt_sigqueueinfo, daemon_pid(), 0, &info);
           }));
   attempt("pidfd", ::syscall(SYS_pidfd_open, daemon_pid(), 0));
+  attempt("signal-folder", signals_by_folder());
   attempt("set-limit", sets_limit());
+  attempt("set-priority", sets_priority());
+  attempt("set-user-priority", sets_priority_of_user());
 }
 
 void try_files() {

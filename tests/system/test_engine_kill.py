@@ -5,7 +5,7 @@ import shutil
 import signal
 import unittest
 
-from harness import SystemTest, wait_until
+from harness import SystemTest, http_get, wait_until
 from hostile import NODE, TREES, Witness, order
 
 TOPIC = "TOPIC_X"
@@ -22,11 +22,12 @@ class KillTest(SystemTest):
         self.cluster.start_proxy()
         self.agent = self.cluster.agent()
 
-    def start_server(self, strategy):
+    def start_server(self, strategy, runner):
         """A server that kills this way; None where the machine does not offer it."""
         # A sandbox would pin the process group and leave the shim nothing to do.
         sandbox = ["--sandbox", "none", "--sandbox-weakest", "none"] if strategy == "shim" else []
-        server = self.cluster.start_server(TOPIC, "--kill-grace", 100, "--drain-timeout", 200, "--kill-strategy", strategy, *sandbox, wait=False)
+        server = self.cluster.start_server(TOPIC, "--kill-grace", 100, "--drain-timeout", 200, "--kill-strategy", strategy, "--runner", runner,
+                                           *sandbox, wait=False)
         try:
             return server.wait_ready()
         except AssertionError:
@@ -65,23 +66,29 @@ class KillTest(SystemTest):
         else:
             self.assert_error(reply, CODES[ending])
 
-    def check(self, tree, strategy="auto", endings=ENDINGS):
+    def check_runner(self, server, runner):
+        """What is there now was started this way."""
+        line = f'skillscale_runner_runs_total{{runner="{runner}"}} 0'
+        wait_until(lambda: line not in http_get(f"{server.http}/metrics")[1].splitlines(), 10, f"a run of the runner {runner}")
+
+    def check(self, tree, strategy="auto", endings=ENDINGS, runner="cold"):
         """True if the machine has this strategy."""
-        server = self.start_server(strategy)
+        server = self.start_server(strategy, runner)
         for ending in endings if server else ():
             request_id, witness = self.begin(tree, ending)
+            self.check_runner(server, "cold" if (runner, strategy) == ("zygote", "shim") else runner)
             self.end(server, request_id, witness, ending)
             try:
                 witness.wait_dead()
             except AssertionError as error:
-                raise AssertionError(f"{tree}, {strategy}, {ending}: {error}") from None
+                raise AssertionError(f"{tree}, {strategy}, {runner}, {ending}: {error}") from None
             if ending not in ("SIGTERM", "SIGKILL"):
                 wait_until(lambda: not self.cluster.used_run_folders(), 10, "the run's folder is gone")
                 continue
             self.cluster.members(TOPIC, 0)
             for folder in self.cluster.folder.glob("skillscale-run-*"):
                 shutil.rmtree(folder)  # What a server leaves that is killed itself.
-            server = self.start_server(strategy)
+            server = self.start_server(strategy, runner)
         if server:
             self.assertEqual(server.terminate(), 0)
             self.cluster.members(TOPIC, 0)
@@ -103,6 +110,24 @@ class KillTest(SystemTest):
     def test_node_detached(self):
         self.prepare()
         self.check("detached")
+
+    def test_daemons_of_a_zygote(self):
+        self.prepare()
+        self.check("daemons", runner="zygote")
+
+    def test_forty_processes_of_a_zygote(self):
+        self.prepare()
+        self.check("reforkers", runner="zygote")
+
+    def test_multiprocessing_of_a_zygote(self):
+        self.prepare()
+        self.check("multiprocessing", runner="zygote")
+
+    def test_every_strategy_of_a_zygote(self):
+        self.prepare()
+        found = [strategy for strategy in STRATEGIES
+                 if self.check("daemons", strategy, ("exit", "cancel", "SIGTERM", "SIGKILL"), runner="zygote")]
+        self.assertTrue(found, "this machine has none")
 
     def test_every_strategy_that_the_machine_has(self):
         self.prepare()

@@ -19,6 +19,7 @@
 #include "os/supervised_run.h"
 #include "os/wakeup.h"
 #include "support/processes.h"
+#include "support/rung.h"
 
 namespace skillscale {
 namespace {
@@ -31,6 +32,7 @@ using testing::kDeadline;
 using testing::puppet;
 using testing::reaches_eof;
 using testing::ReadyPipe;
+using testing::Rung;
 
 RunLimits limits_with(std::chrono::milliseconds timeout) {
   return {.timeout = timeout,
@@ -41,59 +43,6 @@ RunLimits limits_with(std::chrono::milliseconds timeout) {
           .flood_bytes_max = 100'000};
 }
 
-// Everything that one rung needs.
-class Rung {
- public:
-  explicit Rung(KillStrategy strategy) : filter_(make_pinned_filter()) {
-    leash_.strategy = strategy;
-    if (strategy == KillStrategy::cgroup) {
-      auto folder = make_cgroup_folder();
-      if (!folder) {
-        missing_ = folder.error().detail;
-        return;
-      }
-      folder_ = *folder;
-      auto leaf = RunCgroup::create(folder_, "run");
-      EXPECT_TRUE(leaf) << leaf.error();
-      leaf_ = *std::move(leaf);
-      leash_.cgroup = leaf_.get();
-    } else if (strategy == KillStrategy::shim) {
-      leash_.shim = &shim_;
-    } else if (!filter_) {
-      missing_ = filter_.error().detail;
-    } else {
-      confinement_ = {.limits = {}, .no_new_privileges = true, .seccomp = filter_->program()};
-    }
-  }
-  ~Rung() {
-    leaf_.reset();
-    if (!folder_.empty()) {
-      EXPECT_TRUE(remove_cgroups(folder_));
-    }
-  }
-  Rung(const Rung&) = delete;
-  Rung& operator=(const Rung&) = delete;
-
-  const std::string& missing() const { return missing_; }
-  const std::string& folder() const { return folder_; }
-  RunLeash& leash() { return leash_; }
-  ChildSpec spec(std::vector<std::string> arguments) const {
-    ChildSpec result = puppet(std::move(arguments));
-    result.leash = &leash_;
-    if (leash_.strategy == KillStrategy::pinned) result.confinement = &confinement_;
-    return result;
-  }
-
- private:
-  Result<SeccompFilter> filter_;
-  RunLeash leash_;
-  Confinement confinement_;
-  std::string folder_;
-  std::string missing_;
-  const std::string shim_ = SKILLSCALE_RUN_SHIM;
-  std::unique_ptr<RunCgroup> leaf_;
-};
-
 // A whole daemon, as far as runs are concerned, to be killed: starts the run that
 // `rung` and `arguments` describe and waits for ever.
 class Daemon {
@@ -103,7 +52,7 @@ class Daemon {
     auto guardian = Guardian::start(rung.folder());
     if (!guardian) ::_exit(1);
     rung.leash().guardian = guardian->get();
-    const auto child = ChildProcess::launch(rung.spec(arguments));
+    const auto child = ChildProcess::launch(rung.confine(puppet(arguments)));
     if (!child) ::_exit(2);
     for (;;) ::pause();
   }
@@ -142,28 +91,31 @@ class KillTreeTest : public ::testing::TestWithParam<KillStrategy> {
 };
 
 TEST_P(KillTreeTest, NothingSurvivesATimeOut) {
-  const auto outcome = run_supervised(rung_.spec({"escape", marker_.path()}), {}, limits_with(200ms), -1);
+  const auto outcome = run_supervised(rung_.confine(puppet({"escape", marker_.path()})), {}, limits_with(200ms), -1);
   ASSERT_TRUE(outcome) << outcome.error();
   EXPECT_EQ(outcome->end, End::timed_out);
   EXPECT_TRUE(reaches_eof(marker_.read_end()));
 }
 
 TEST_P(KillTreeTest, NothingSurvivesACancel) {
-  const auto outcome = run_supervised(rung_.spec({"escape", marker_.path()}), {}, limits_with(kDeadline), marker_.fd());
+  const auto outcome =
+      run_supervised(rung_.confine(puppet({"escape", marker_.path()})), {}, limits_with(kDeadline), marker_.fd());
   ASSERT_TRUE(outcome) << outcome.error();
   EXPECT_EQ(outcome->end, End::cancelled);
   EXPECT_TRUE(reaches_eof(marker_.read_end()));
 }
 
 TEST_P(KillTreeTest, NothingSurvivesTheEndOfItsLeader) {
-  const auto outcome = run_supervised(rung_.spec({"escape-and-end", marker_.path()}), {}, limits_with(kDeadline), -1);
+  const auto outcome =
+      run_supervised(rung_.confine(puppet({"escape-and-end", marker_.path()})), {}, limits_with(kDeadline), -1);
   ASSERT_TRUE(outcome) << outcome.error();
   EXPECT_EQ(outcome->end, End::exited);
   EXPECT_TRUE(reaches_eof(marker_.read_end()));
 }
 
 TEST_P(KillTreeTest, NothingSurvivesAFlood) {
-  const auto outcome = run_supervised(rung_.spec({"escape-and-flood", marker_.path()}), {}, limits_with(kDeadline), -1);
+  const auto outcome =
+      run_supervised(rung_.confine(puppet({"escape-and-flood", marker_.path()})), {}, limits_with(kDeadline), -1);
   ASSERT_TRUE(outcome) << outcome.error();
   EXPECT_EQ(outcome->end, End::flooded);
   EXPECT_TRUE(reaches_eof(marker_.read_end()));
@@ -171,7 +123,7 @@ TEST_P(KillTreeTest, NothingSurvivesAFlood) {
 
 TEST_P(KillTreeTest, NothingSurvivesTheDropOfTheHandle) {
   {
-    const auto child = ChildProcess::launch(rung_.spec({"escape", marker_.path()}));
+    const auto child = ChildProcess::launch(rung_.confine(puppet({"escape", marker_.path()})));
     ASSERT_TRUE(child) << child.error();
     read_marks(marker_, 1);
   }
@@ -180,7 +132,7 @@ TEST_P(KillTreeTest, NothingSurvivesTheDropOfTheHandle) {
 
 // The worst tree: forty processes, each of which is a new one all the time.
 TEST_P(KillTreeTest, ProcessesThatForkAgainAndAgainAreKilledQuickly) {
-  auto child = ChildProcess::launch(rung_.spec({"run-away", marker_.path(), "40"}));
+  auto child = ChildProcess::launch(rung_.confine(puppet({"run-away", marker_.path(), "40"})));
   ASSERT_TRUE(child) << child.error();
   read_marks(marker_, 40);
   const auto before = std::chrono::steady_clock::now();
@@ -208,7 +160,7 @@ TEST_P(KillTreeTest, RunawaysDoNotSurviveTheSuddenDeathOfTheDaemon) {
 
 TEST_P(KillTreeTest, OneRunAfterTheOtherUsesTheSameLeash) {
   for (int i = 0; i < 20; ++i) {
-    const auto outcome = run_supervised(rung_.spec({"echo", "x"}), {}, limits_with(kDeadline), -1);
+    const auto outcome = run_supervised(rung_.confine(puppet({"echo", "x"})), {}, limits_with(kDeadline), -1);
     ASSERT_TRUE(outcome) << outcome.error();
     EXPECT_EQ(outcome->out.bytes, "x\n");
   }

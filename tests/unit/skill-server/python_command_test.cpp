@@ -75,6 +75,15 @@ TEST(PythonCommandTest, VariablesThatAreReadAtTheStartAreRefused) {
   EXPECT_FALSE(to_python_command(bare));
 }
 
+TEST(PythonCommandTest, ARunUnderAShimIsRefused) {
+  ChildSpec spec = with_argv({"a.py"});
+  RunLeash leash;
+  spec.leash = &leash;
+  EXPECT_TRUE(to_python_command(spec));
+  leash.strategy = KillStrategy::shim;
+  EXPECT_FALSE(to_python_command(spec));
+}
+
 TEST(PythonCommandTest, OtherVariablesPass) {
   ChildSpec spec = with_argv({"a.py"});
   for (const char* variable : {"PYTHONPATH=/a:/b", "PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1", "TZ=UTC", "A="}) {
