@@ -10,6 +10,7 @@
 #include "skill-server/credentials.h"
 #include "skill-server/judge.h"
 #include "skill-server/run_environment.h"
+#include "skill-server/run_limits.h"
 #include "skill-server/warm_runners.h"
 
 namespace skillscale {
@@ -17,51 +18,10 @@ namespace {
 
 constexpr std::string_view kCallVariable = "SKILLSCALE_CALL";
 
-RunLimits limits_for(const RunBounds& bounds, std::chrono::milliseconds kill_grace, const std::string& folder) {
-  const RunMaxima& maxima = bounds.maxima;
-  RunLimits limits{.timeout = bounds.timeout,
-                   .kill_grace = kill_grace,
-                   .drain_grace = limits::kPipeDrainGrace,
-                   .stdout_bytes_max = maxima.output_bytes,
-                   .stderr_bytes_max = maxima.output_bytes,
-                   .flood_bytes_max = bounds.flood_bytes_max,
-                   .result_bytes_max = limits::kResultBytesMax};
-  limits.tree_memory_bytes_max = maxima.memory_bytes;
-  limits.processes_max = maxima.processes;
-  limits.folder_bytes_max = maxima.folder_bytes;
-  limits.folder_files_max = maxima.files;
-  limits.folder = folder;
-  return limits;
-}
-
-// What the kernel itself sees to.
-ResourceLimits resource_limits(const RunMaxima& maxima) {
-  ResourceLimits limits;
-  limits.open_files = limits::kRunOpenFilesMax;
-  if (maxima.memory_bytes != 0) limits.memory_bytes = maxima.memory_bytes;
-  if (maxima.cpu.count() != 0) limits.cpu = maxima.cpu;
-  if (maxima.folder_bytes != 0) limits.file_bytes = maxima.folder_bytes;
-  return limits;
-}
-
 std::uint64_t bytes_in(const Intent& intent) {
   std::uint64_t bytes = intent.stdin_data.size() + (intent.input_json ? intent.input_json->size() : 0);
   for (const InputFile& file : intent.files) bytes += file.content.size();
   return bytes;
-}
-
-// What the dialects give to their functions besides the input.
-void add_dialect_variables(RunEnvironment& environment, const Skill& skill, const RunFolder& folder) {
-  switch (skill.function->dialect) {
-    case FunctionEntry::Dialect::open_skills:
-      environment.set("OPEN_SKILLS_WORKDIR", folder.path());
-      return;
-    case FunctionEntry::Dialect::skillos:
-      environment.set("SKILLOS_ROOT", skill.folder.native());
-      return;
-    case FunctionEntry::Dialect::skillet:
-      return;
-  }
 }
 
 // No process can have got away that still knows the run's folder. (Warm workers have folders of their own.)
@@ -135,8 +95,7 @@ Result<Executor::Prepared> Executor::prepare(const RunWork& work, const RunPlan&
   auto environment = make_environment(work, run.program, *folder);
   if (!environment) return std::move(environment).error();
   if (plan.is_module) environment->set("PYTHONPATH", work.skill->folder.native());
-  if (function) add_dialect_variables(*environment, *work.skill, *folder);
-  if (function) environment->set("SKILLSCALE_RESULT_FD", std::to_string(kResultFd));
+  if (function) add_function_variables(*environment, *work.skill, *folder);
   if (events) environment->set("SKILLSCALE_EVENTS_FD", std::to_string(kEventsFd));
   std::vector<std::string> readable;
   if (function) readable.push_back(std::filesystem::path(run.argv[2]).parent_path());  // That of the shim.
@@ -170,6 +129,16 @@ void Executor::finish(Reply& reply, const RunWork& work, const RunPlan& plan, st
     reply.warnings.push_back(collected.error().detail);
   }
   remove_secrets(reply, work.intent);
+}
+
+Reply Executor::conclude(RunOutcome outcome, const RunWork& work, const RunPlan& plan, const RunBounds& bounds,
+                         const RunFolder& folder) const {
+  const std::string result = std::move(outcome.result.bytes);
+  Reply reply = judge_run(std::move(outcome), bounds);
+  reply.usage->bytes_in = bytes_in(work.intent);
+  reply.usage->bytes_out += result.size();
+  finish(reply, work, plan, result, folder);
+  return reply;
 }
 
 Result<RunOutcome> Executor::supervise(const RunWork& work, const RunPlan& plan, const RunBounds& bounds,
@@ -212,20 +181,17 @@ Result<RunOutcome> Executor::supervise(const RunWork& work, const RunPlan& plan,
 
 Reply Executor::run(const RunWork& work, const RunPlan& plan, const RunBounds& bounds, int cancel_fd,
                     const RunContext& context) const {
+  std::vector<std::string> warnings;
+  if (auto called = call_worker(work, plan, bounds, cancel_fd, context, warnings)) return *std::move(called);
   Reply reply;
   auto prepared = prepare(work, plan, bounds.maxima, context.observer != nullptr);
   if (!prepared) {
     fail(reply, prepared.error().code, prepared.error().detail);
     return reply;
   }
-  std::vector<std::string> warnings;
   auto outcome = supervise(work, plan, bounds, *prepared, cancel_fd, context, warnings);
   if (outcome) {
-    const std::string result = std::move(outcome->result.bytes);
-    reply = judge_run(std::move(*outcome), bounds);
-    reply.usage->bytes_in = bytes_in(work.intent);
-    reply.usage->bytes_out += result.size();
-    finish(reply, work, plan, result, prepared->folder);
+    reply = conclude(*std::move(outcome), work, plan, bounds, prepared->folder);
   } else {
     fail(reply, outcome.error().code, outcome.error().detail);
   }

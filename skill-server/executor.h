@@ -23,6 +23,7 @@ namespace skillscale {
 
 class RunObserver;  // os/run_observer.h
 class WarmRunners;
+struct StartedWorker;
 struct RunLeash;
 
 // What belongs to one worker thread, or to one run on it. All of it is borrowed and may be missing.
@@ -64,7 +65,15 @@ class Executor {
   Result<RunOutcome> supervise(const RunWork& work, const RunPlan& plan, const RunBounds& bounds,
                                const Prepared& prepared, int cancel_fd, const RunContext& context,
                                std::vector<std::string>& warnings) const;
+  // The reply of a warm worker; nothing when the run is none for it, or when none is to be had.
+  std::optional<Reply> call_worker(const RunWork& work, const RunPlan& plan, const RunBounds& bounds, int cancel_fd,
+                                   const RunContext& context, std::vector<std::string>& warnings) const;
+  Result<Reply> try_worker(const RunWork& work, const RunPlan& plan, const RunBounds& bounds, int cancel_fd,
+                           const RunContext& context) const;
+  Result<StartedWorker> start_worker(const Skill& skill, const RunMaxima& maxima, const RunLeash* leash) const;
   Result<std::string> python_shim() const;
+  Reply conclude(RunOutcome outcome, const RunWork& work, const RunPlan& plan, const RunBounds& bounds,
+                 const RunFolder& folder) const;
   void finish(Reply& reply, const RunWork& work, const RunPlan& plan, std::string_view result,
               const RunFolder& folder) const;
 

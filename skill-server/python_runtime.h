@@ -19,6 +19,7 @@ class PythonRuntime {
 
   const std::string& folder() const noexcept { return folder_.path(); }
   std::string shim() const { return folder() + "/skillscale_shim.py"; }
+  static constexpr const char* kWorkerFile = "skillscale_worker.py";  // In the same folder.
 
  private:
   explicit PythonRuntime(RunFolder folder) : folder_(std::move(folder)) {}

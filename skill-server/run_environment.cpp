@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/limits.h"
+#include "os/running_process.h"
 #include "skill-server/credentials.h"
 
 namespace skillscale {
@@ -56,17 +57,36 @@ void RunEnvironment::set(std::string_view name, std::string_view value) {
   }
 }
 
-Result<RunEnvironment> make_environment(const RunWork& work, const std::string& program, RunFolder& folder) {
-  RunEnvironment environment;
-  for (const auto& [name, value] : work.intent.env) environment.set(name, value);
+void add_skill_variables(RunEnvironment& environment, const Skill& skill, const std::string& program,
+                         const RunFolder& folder) {
   environment.set("PATH", path_for(program));
   environment.set("LANG", "C.UTF-8");
   environment.set("HOME", folder.home());
   environment.set("TMPDIR", folder.temporary());
-  environment.set("SKILL_DIR", work.skill->folder.native());
-  environment.set("CLAUDE_SKILL_DIR", work.skill->folder.native());
+  environment.set("SKILL_DIR", skill.folder.native());
+  environment.set("CLAUDE_SKILL_DIR", skill.folder.native());
+  environment.set("SKILLSCALE_SKILL", skill.name);
+}
+
+void add_function_variables(RunEnvironment& environment, const Skill& skill, const RunFolder& folder) {
+  environment.set("SKILLSCALE_RESULT_FD", std::to_string(kResultFd));
+  switch (skill.function->dialect) {
+    case FunctionEntry::Dialect::open_skills:
+      environment.set("OPEN_SKILLS_WORKDIR", folder.path());
+      return;
+    case FunctionEntry::Dialect::skillos:
+      environment.set("SKILLOS_ROOT", skill.folder.native());
+      return;
+    case FunctionEntry::Dialect::skillet:
+      return;
+  }
+}
+
+Result<RunEnvironment> make_environment(const RunWork& work, const std::string& program, RunFolder& folder) {
+  RunEnvironment environment;
+  for (const auto& [name, value] : work.intent.env) environment.set(name, value);
+  add_skill_variables(environment, *work.skill, program, folder);
   environment.set("SKILLSCALE_REQUEST_ID", work.intent.address.request_id);
-  environment.set("SKILLSCALE_SKILL", work.skill->name);
   environment.set("SKILLSCALE_TOPIC", work.topic);
   if (!work.intent.traceparent.empty()) environment.set("TRACEPARENT", work.intent.traceparent);
   if (auto added = add_text(environment, "SKILLSCALE_INTENT", work.intent.body, folder); !added) return added.error();

@@ -32,4 +32,11 @@ class RunEnvironment {
 // variable with _FILE at its end says where. Error spawn_failed.
 Result<RunEnvironment> make_environment(const RunWork& work, const std::string& program, RunFolder& folder);
 
+// The part of it that all runs of the skill have in common.
+void add_skill_variables(RunEnvironment& environment, const Skill& skill, const std::string& program,
+                         const RunFolder& folder);
+
+// What a function is given besides: the descriptor of its result, and what its dialect promises.
+void add_function_variables(RunEnvironment& environment, const Skill& skill, const RunFolder& folder);
+
 }  // namespace skillscale

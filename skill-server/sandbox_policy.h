@@ -48,7 +48,7 @@ class SandboxPolicy {
     Confined confined;
     std::vector<std::string> warnings;  // For the reply.
 
-    // Makes `spec` start its program confined. This object must outlive the process.
+    // Makes `spec` start its program confined. This object must outlive the start.
     void apply_to(ChildSpec& spec) const {
       spec.confinement = &confined.confinement();
       confined.wrap(spec);

@@ -173,9 +173,13 @@ Result<void> check_module(std::string_view name) {
 }
 
 void declare_warm(Config& config, ServerSettings& settings, Raw& raw) {
-  config.add_choice(
-      "runner", "SKILLSCALE_RUNNER", raw.runner, {"cold", "zygote"},
-      "how Python skills start that do not say it: with a fresh interpreter, or as a fork of one that waits");
+  config.add_choice("runner", "SKILLSCALE_RUNNER", raw.runner, {"cold", "zygote", "worker"},
+                    "how Python skills start that do not say it: with a fresh interpreter, as a fork of one that "
+                    "waits, or (functions "
+                    "only) as a call of one that stays");
+  config.add_switch("allow-worker-runner", "SKILLSCALE_ALLOW_WORKER_RUNNER", settings.warm.allow_worker,
+                    "let functions be called again and again in one interpreter, where a call sees what the calls "
+                    "of the same skill before it have left");
   config.add_list("zygote-preload", "SKILLSCALE_ZYGOTE_PRELOAD", settings.warm.zygote.preload,
                   "Python modules that a waiting interpreter has imported", check_module);
 }
@@ -210,6 +214,13 @@ Result<void> take_sandbox(ServerSettings& settings, const Raw& raw) {
   return {};
 }
 
+Result<void> take_runner(ServerSettings& settings, const Raw& raw) {
+  if (raw.runner == name_of(Runner::zygote)) settings.warm.runner = Runner::zygote;
+  if (raw.runner == name_of(Runner::worker)) settings.warm.runner = Runner::worker;
+  if (settings.warm.runner != Runner::worker || settings.warm.allow_worker) return {};
+  return wrong("runner: worker is not allowed without allow-worker-runner");
+}
+
 Result<void> take_over(ServerSettings& settings, const Raw& raw) {
   if (settings.topics.empty()) return wrong("topic is missing: give --topic TOPIC (or SKILLSCALE_TOPIC)");
   if (settings.groups.empty()) return wrong("group is empty: give --group GROUP, or leave it out");
@@ -233,7 +244,7 @@ Result<void> take_over(ServerSettings& settings, const Raw& raw) {
     settings.proxies.push_back({.xsub = raw.proxy_xsub[index], .xpub = raw.proxy_xpub[index]});
   }
   settings.workers = static_cast<std::size_t>(raw.workers);
-  settings.warm.runner = raw.runner == "zygote" ? Runner::zygote : Runner::cold;
+  if (auto taken = take_runner(settings, raw); !taken) return taken;
   settings.credits = static_cast<std::uint32_t>(raw.credits > 0 ? raw.credits : raw.workers + 1);
   settings.credits_chosen = raw.credits > 0;
   settings.per_skill_max = static_cast<std::size_t>(raw.per_skill_max);

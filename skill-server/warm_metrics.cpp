@@ -12,8 +12,9 @@ WarmMetrics::WarmMetrics(prometheus::Registry& registry, const WarmCounters& cou
                        const std::atomic<std::uint64_t>& value) {
     lines_.push_back({.value = value, .counter = lines.Add(labels)});
   };
-  auto& runs = family("skillscale_runner_runs_total", "Programs started, by runner");
-  for (const Runner runner : {Runner::cold, Runner::zygote}) {
+  auto& runs =
+      family("skillscale_runner_runs_total", "Programs started, or functions called in one that stays, by runner");
+  for (const Runner runner : {Runner::cold, Runner::zygote, Runner::worker}) {
     add(runs, {{"runner", std::string(name_of(runner))}}, counters.runs[static_cast<std::size_t>(runner)]);
   }
   auto& recycles = family("skillscale_zygote_recycles_total", "Waiting interpreters that were replaced, by reason");
@@ -25,6 +26,13 @@ WarmMetrics::WarmMetrics(prometheus::Registry& registry, const WarmCounters& cou
   add(family("skillscale_zygote_fallbacks_total",
              "Runs that started cold because no waiting interpreter was to be had"),
       {}, counters.zygote_fallbacks);
+  auto& ends = family("skillscale_worker_ends_total", "Interpreters that stay which were ended, by reason");
+  for (std::size_t end = 0; end < kWorkerEnds; ++end) {
+    add(ends, {{"reason", std::string(name_of(static_cast<WorkerEnd>(end)))}}, counters.workers_ended[end]);
+  }
+  add(family("skillscale_worker_starts_total", "Interpreters that stay, started"), {}, counters.worker_starts);
+  add(family("skillscale_worker_fallbacks_total", "Calls that became runs because no interpreter was to be had"), {},
+      counters.worker_fallbacks);
 }
 
 void WarmMetrics::observe() {

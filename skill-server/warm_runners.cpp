@@ -27,7 +27,7 @@ std::string_view why_no_worker(const Skill& skill, const Intent& intent, bool ob
   return {};
 }
 
-RunnerChoice cold(std::string reason) { return {.runner = Runner::cold, .reason = std::move(reason), .warning = {}}; }
+bool is_same_version(const Skill& a, const Skill& b) { return a.digest == b.digest && a.folder == b.folder; }
 
 void add(std::atomic<std::uint64_t>& counter, std::uint64_t amount = 1) {
   counter.fetch_add(amount, std::memory_order_relaxed);
@@ -55,18 +55,21 @@ std::string_view name_of(Runner runner) noexcept {
   return "worker";
 }
 
+std::string_view name_of(WorkerEnd end) noexcept {
+  constexpr std::array<std::string_view, kWorkerEnds> kNames{"calls",  "memory",  "age", "folder",
+                                                             "broken", "version", "room"};
+  return kNames[static_cast<std::size_t>(end)];
+}
+
 RunnerChoice choose_runner(const Skill& skill, const Intent& intent, bool observed, const WarmSettings& settings) {
-  const bool server_decides = !skill.runner.has_value();
   const Runner wanted = skill.runner.value_or(settings.runner);
-  if (wanted == Runner::cold) return cold(server_decides ? "the server's default" : "the skill asks for it");
-  if (wanted == Runner::zygote) {
-    return {.runner = Runner::zygote,
-            .reason = server_decides ? "the server's default" : "the skill asks for it",
-            .warning = {}};
-  }
+  RunnerChoice choice{
+      .runner = wanted, .reason = skill.runner ? "the skill asks for it" : "the server's default", .warning = {}};
+  if (wanted != Runner::worker) return choice;
   const std::string_view obstacle = why_no_worker(skill, intent, observed, settings);
-  if (obstacle.empty()) return {.runner = Runner::worker, .reason = "the skill asks for it", .warning = {}};
-  RunnerChoice choice = cold("no worker, because " + std::string(obstacle));
+  if (obstacle.empty()) return choice;
+  choice.runner = settings.runner == Runner::worker ? Runner::cold : settings.runner;
+  choice.reason = "no worker, because " + std::string(obstacle);
   // An intent that needs more than a call is nothing to be warned of.
   if (!settings.allow_worker) choice.warning = "the skill asks for the runner worker; " + std::string(obstacle);
   return choice;
@@ -111,43 +114,77 @@ Result<WarmRunners::Launched> WarmRunners::launch(const RunnerChoice& choice, co
   return Launched{*std::move(process), std::move(warning)};
 }
 
-const RunLeash* WarmRunners::leash_for_worker(const RunLeash* leash) {
-  if (leash == nullptr) return nullptr;
-  if (!worker_leash_) {
-    worker_leash_ = *leash;
-    worker_leash_->cgroup = nullptr;
-    if (worker_leash_->strategy == KillStrategy::cgroup) worker_leash_->strategy = KillStrategy::pinned;
+std::unique_ptr<WarmRunners::Hold> WarmRunners::hold_like(const RunLeash& leash) {
+  auto hold = std::make_unique<Hold>();
+  hold->leash = leash;
+  if (leash.cgroup == nullptr) return hold;
+  auto cgroup = leash.cgroup->create_beside("-" + std::to_string(workers_started_));
+  if (cgroup) {
+    hold->cgroup = *std::move(cgroup);
+  } else {
+    log::warn("a worker has no control group", {{"problem", cgroup.error().detail}});
+    hold->leash.strategy = KillStrategy::pinned;
   }
-  return &*worker_leash_;
+  hold->leash.cgroup = hold->cgroup.get();
+  return hold;
 }
 
-Result<WarmRunners::Worker*> WarmRunners::worker_for(const Skill& skill, const StartWorker& start) {
-  const std::string key = skill.digest + " " + skill.folder.native();
-  const auto found = std::find_if(workers_.begin(), workers_.end(), [&](const auto& w) { return w.skill == key; });
+void WarmRunners::end_if(WorkerEnd why, const std::function<bool(const Worker&)>& condition) {
+  const std::size_t ended = workers_.remove_if(condition);
+  add(counters_.workers_ended[static_cast<std::size_t>(why)], ended);
+}
+
+Result<WarmRunners::Worker*> WarmRunners::worker_for(const SkillPtr& skill, const RunLeash* leash,
+                                                     const StartWorker& start) {
+  const SteadyTime now = clock_.steady_now();
+  end_if(WorkerEnd::age, [&](const Worker& each) { return now - each.started > settings_.worker_age_max; });
+  end_if(WorkerEnd::version,
+         [&](const Worker& each) { return each.skill->name == skill->name && !is_same_version(*each.skill, *skill); });
+  const auto found = std::find_if(workers_.begin(), workers_.end(),
+                                  [&](const Worker& each) { return each.skill->name == skill->name; });
   if (found != workers_.end()) {
     workers_.splice(workers_.begin(), workers_, found);
     return &workers_.front();
   }
-  while (workers_.size() >= std::max<std::size_t>(settings_.workers_max, 1)) workers_.pop_back();
-  auto started = start();
+  while (workers_.size() >= std::max<std::size_t>(settings_.workers_max, 1)) {
+    const Worker* const oldest = &workers_.back();
+    end_if(WorkerEnd::room, [oldest](const Worker& each) { return &each == oldest; });
+  }
+  ++workers_started_;
+  auto hold = leash == nullptr ? nullptr : hold_like(*leash);
+  auto started = start(hold ? &hold->leash : nullptr);
   if (!started) return std::move(started).error();
   add(counters_.worker_starts);
-  workers_.push_front({.folder = std::move(started->folder),
+  workers_.push_front({.skill = skill,
+                       .hold = std::move(hold),
+                       .folder = std::move(started->folder),
                        .worker = WarmWorker(std::move(started->process)),
-                       .skill = key,
-                       .started = clock_.steady_now()});
+                       .warnings = std::move(started->warnings),
+                       .started = now});
   return &workers_.front();
 }
 
-void WarmRunners::done_with(Worker& worker) {
-  add(counters_.runs[static_cast<std::size_t>(Runner::worker)]);
+std::optional<WorkerEnd> WarmRunners::end_of(const Worker& worker, const RunLimits& limits) const {
   const WarmWorker& used = worker.worker;
-  const bool stays = used.usable() && used.calls() < settings_.worker_calls_max &&
-                     used.rss_bytes() <= settings_.worker_rss_bytes_max &&
-                     clock_.steady_now() - worker.started <= settings_.worker_age_max;
-  if (stays) return;
-  add(counters_.workers_ended);
-  workers_.remove_if([&](const Worker& each) { return &each == &worker; });
+  if (!used.usable()) return WorkerEnd::broken;
+  if (used.calls() >= settings_.worker_calls_max) return WorkerEnd::calls;
+  if (used.grown_bytes() > settings_.worker_growth_bytes_max) return WorkerEnd::memory;
+  if (clock_.steady_now() - worker.started > settings_.worker_age_max) return WorkerEnd::age;
+  if (!limits.watches_folder() || used.calls() % limits::kWarmWorkerFolderCheckCalls != 0) return std::nullopt;
+  return past_limits({}, limits) ? std::optional(WorkerEnd::folder) : std::nullopt;
 }
+
+void WarmRunners::done_with(Worker& worker, const RunLimits& limits) {
+  add(counters_.runs[static_cast<std::size_t>(Runner::worker)]);
+  if (const auto end = end_of(worker, limits)) {
+    end_if(*end, [&worker](const Worker& each) { return &each == &worker; });
+  }
+}
+
+void WarmRunners::lost(Worker& worker) {
+  end_if(WorkerEnd::broken, [&worker](const Worker& each) { return &each == &worker; });
+}
+
+void WarmRunners::fell_back() { add(counters_.worker_fallbacks); }
 
 }  // namespace skillscale

@@ -113,6 +113,14 @@ std::string variables_text(const Skill& skill) {
   return joined(names, ", ");
 }
 
+// A server may have it otherwise; nothing: the skill leaves it to the server.
+std::string runner_text(const Skill& skill) {
+  if (!skill.runner) return {};
+  if (*skill.runner != Runner::worker) return name_of(*skill.runner);
+  return skill.adapter == Adapter::function ? "worker, where the server allows it"
+                                            : "worker, but that is only for functions: as the server has it";
+}
+
 std::string limits_text(const Skill& skill) {
   const SkillLimits& limits = skill.limits;
   std::vector<std::string> parts;
@@ -211,7 +219,7 @@ std::string details_text(const Skill& skill, const MissingModules& missing) {
   lines.add("limits", limits_text(skill));
   lines.add("sandbox", skill.sandbox);
   lines.add("network", skill.wants_network ? "asked for" : "");
-  lines.add("runner", skill.runner ? name_of(*skill.runner) : "");
+  lines.add("runner", runner_text(skill));
   lines.add("idempotent", skill.idempotent ? "yes: it may run again if its server dies" : "no");
   return lines.take() + "\n" + skill.body;
 }

@@ -281,8 +281,10 @@ inline constexpr std::size_t kPreloadNameBytesMax = 256;
 inline constexpr std::size_t kWarmWorkersMax = 8;
 // What a skill that leaks may pile up before its worker is replaced.
 inline constexpr std::size_t kWarmWorkerCallsMax = 10000;
-inline constexpr std::size_t kWarmWorkerRssBytesMax = 512 * kMiB;
+inline constexpr std::size_t kWarmWorkerGrowthBytesMax = 512 * kMiB;  // What it loads at first may be large, and stays.
 inline constexpr std::chrono::milliseconds kWarmWorkerAgeMax = 1h;
+// The folder, which calls share, is looked at once in so many calls.
+inline constexpr std::size_t kWarmWorkerFolderCheckCalls = 64;
 
 // --- Skills ------------------------------------------------------------------------
 

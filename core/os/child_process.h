@@ -22,7 +22,7 @@ struct ChildSpec {
   std::string working_folder;            // Absolute path.
   bool events = false;                   // A pipe on kEventsFd.
   bool result = false;                   // A pipe on kResultFd.
-  // Borrowed: they outlive the process.
+  // Borrowed: until the program has been started, and until the process has been reaped.
   const Confinement* confinement = nullptr;  // nullptr: the program may do what the daemon may.
   const RunLeash* leash = nullptr;           // nullptr: its process group is all that is killed.
 };

@@ -138,6 +138,11 @@ Result<std::unique_ptr<RunCgroup>> RunCgroup::create(const std::string& folder, 
   return std::unique_ptr<RunCgroup>(new RunCgroup(path, std::move(procs), std::move(kill), std::move(events)));
 }
 
+Result<std::unique_ptr<RunCgroup>> RunCgroup::create_beside(const std::string& suffix) const {
+  const std::size_t slash = path_.rfind('/');
+  return create(path_.substr(0, slash), path_.substr(slash + 1) + suffix);
+}
+
 RunCgroup::~RunCgroup() {
   kill();
   wait_until_empty();

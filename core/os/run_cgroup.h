@@ -31,6 +31,9 @@ class RunCgroup {
  public:
   static Result<std::unique_ptr<RunCgroup>> create(const std::string& folder, const std::string& name);
 
+  // Another one beside it, for what does not end with the run. Error io_error.
+  Result<std::unique_ptr<RunCgroup>> create_beside(const std::string& suffix) const;
+
   ~RunCgroup();  // Kills and removes.
   RunCgroup(const RunCgroup&) = delete;
   RunCgroup& operator=(const RunCgroup&) = delete;

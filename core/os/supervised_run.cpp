@@ -56,51 +56,27 @@ class SigpipeHeld {
 class Capture {
  public:
   Capture(Fd fd, std::size_t bytes_max, std::size_t tail_bytes_max)
-      : fd_(std::move(fd)), bytes_max_(bytes_max), tail_bytes_max_(tail_bytes_max) {}
+      : fd_(std::move(fd)), kept_(bytes_max, tail_bytes_max) {}
 
   int fd() const noexcept { return fd_.get(); }
   bool at_end() const noexcept { return !fd_; }
-  std::uint64_t total_bytes() const noexcept { return total_bytes_; }
+  std::uint64_t total_bytes() const noexcept { return kept_.total_bytes(); }
 
   // Takes what the pipe holds, at most one buffer of it. Returns what is kept of that.
   std::string_view read_some() {
     std::array<char, limits::kPipeReadBytes> buffer;
     const ssize_t got = ::read(fd_.get(), buffer.data(), buffer.size());
-    if (got > 0) return keep({buffer.data(), static_cast<std::size_t>(got)});
+    if (got > 0) return kept_.add({buffer.data(), static_cast<std::size_t>(got)});
     if (got == 0 || (errno != EAGAIN && errno != EINTR)) fd_.reset();
     return {};
   }
 
-  CapturedOutput take_output() { return {std::move(bytes_), truncated_}; }
-
-  std::string take_tail() {
-    trim_tail(tail_bytes_max_);
-    return std::move(tail_);
-  }
+  CapturedOutput take_output() { return kept_.take_output(); }
+  std::string take_tail() { return kept_.take_tail(); }
 
  private:
-  std::string_view keep(std::string_view chunk) {
-    total_bytes_ += chunk.size();
-    const std::size_t kept_before = bytes_.size();
-    const std::size_t room = bytes_max_ - kept_before;
-    bytes_.append(chunk.substr(0, room));
-    truncated_ = truncated_ || chunk.size() > room;
-    tail_.append(chunk.substr(chunk.size() - std::min(chunk.size(), tail_bytes_max_)));
-    if (tail_.size() > 2 * tail_bytes_max_) trim_tail(tail_bytes_max_);
-    return std::string_view(bytes_).substr(kept_before);
-  }
-
-  void trim_tail(std::size_t bytes) {
-    if (tail_.size() > bytes) tail_.erase(0, tail_.size() - bytes);
-  }
-
   Fd fd_;
-  const std::size_t bytes_max_;
-  const std::size_t tail_bytes_max_;
-  std::string bytes_;
-  std::string tail_;
-  std::uint64_t total_bytes_ = 0;
-  bool truncated_ = false;
+  KeptOutput kept_;
 };
 
 // The child's event pipe, line by line. What was read stays here while nobody has room for it.
@@ -190,7 +166,7 @@ class Supervision {
 
   RunOutcome run() {
     if (input_.empty()) pipes_.in.reset();
-    if (is_watched()) watch_ = started_ + limits::kTreeWatchInterval;
+    if (limits_.is_watched()) watch_ = started_ + limits::kTreeWatchInterval;
     while (!is_over()) step();
     take_rest();
     const auto end = process_->try_reap();
@@ -249,24 +225,11 @@ class Supervision {
     return std::min(*watch_, *alarm_);
   }
 
-  bool is_watched() const {
-    return limits_.tree_memory_bytes_max != 0 || limits_.processes_max != 0 || watches_folder();
-  }
-  bool watches_folder() const { return limits_.folder_bytes_max != 0 || limits_.folder_files_max != 0; }
-
   void look_at_the_tree() {
     if (phase_ != Phase::running && phase_ != Phase::stopping) return watch_.reset();
-    const auto over = [](std::uint64_t used, std::uint64_t bound) { return bound != 0 && used > bound; };
     const TreeUsage tree = process_->usage_now();
     largest_bytes_ = std::max(largest_bytes_, tree.largest_bytes);
-    if (over(tree.memory_bytes, limits_.tree_memory_bytes_max)) return kill_for(RunOutcome::End::out_of_memory);
-    if (over(tree.processes, limits_.processes_max)) return kill_for(RunOutcome::End::too_many_processes);
-    if (watches_folder()) {
-      const FolderUsage folder = folder_usage(limits_.folder, limits_.folder_bytes_max, limits_.folder_files_max);
-      if (over(folder.bytes, limits_.folder_bytes_max) || over(folder.files, limits_.folder_files_max)) {
-        return kill_for(RunOutcome::End::folder_too_large);
-      }
-    }
+    if (const auto end = past_limits(tree, limits_)) return kill_for(*end);
     // A machine with very many processes or files must not be looked at all the time.
     watch_ = steady_clock::now() + limits::kTreeWatchInterval;
   }
@@ -398,6 +361,16 @@ class Supervision {
 };
 
 }  // namespace
+
+std::optional<RunOutcome::End> past_limits(const TreeUsage& tree, const RunLimits& limits) {
+  const auto over = [](std::uint64_t used, std::uint64_t bound) { return bound != 0 && used > bound; };
+  if (over(tree.memory_bytes, limits.tree_memory_bytes_max)) return RunOutcome::End::out_of_memory;
+  if (over(tree.processes, limits.processes_max)) return RunOutcome::End::too_many_processes;
+  if (!limits.watches_folder()) return std::nullopt;
+  const FolderUsage folder = folder_usage(limits.folder, limits.folder_bytes_max, limits.folder_files_max);
+  const bool too_large = over(folder.bytes, limits.folder_bytes_max) || over(folder.files, limits.folder_files_max);
+  return too_large ? std::optional(RunOutcome::End::folder_too_large) : std::nullopt;
+}
 
 Result<RunOutcome> run_supervised(std::unique_ptr<RunningProcess> process, std::string_view input,
                                   const RunLimits& limits, int cancel_fd, RunObserver* observer) {

@@ -5,12 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/limits.h"
 #include "base/result.h"
 #include "os/child_process.h"
+#include "os/kept_output.h"
 #include "os/run_observer.h"
 #include "os/running_process.h"
 
@@ -33,11 +35,9 @@ struct RunLimits {
   std::uint64_t folder_bytes_max = 0;
   std::uint64_t folder_files_max = 0;
   std::string folder = {};  // The run's folder, for the two above.
-};
 
-struct CapturedOutput {
-  std::string bytes;       // The first part, at most the cap.
-  bool truncated = false;  // There was more; it was read and thrown away.
+  bool watches_folder() const noexcept { return folder_bytes_max != 0 || folder_files_max != 0; }
+  bool is_watched() const noexcept { return tree_memory_bytes_max != 0 || processes_max != 0 || watches_folder(); }
 };
 
 struct RunOutcome {
@@ -64,6 +64,9 @@ struct RunOutcome {
   std::chrono::nanoseconds spawn_time{};
   std::chrono::nanoseconds run_time{};
 };
+
+// Which of the watched limits is passed by a tree of this size, or by the run's folder now.
+std::optional<RunOutcome::End> past_limits(const TreeUsage& tree, const RunLimits& limits);
 
 // Sees `process` to its end on the calling thread: feeds `input` to its stdin,
 // captures its other pipes, and watches its exit, the deadline and `cancel_fd`

@@ -4,12 +4,14 @@ Started by the skill server (skill-server/warm_worker.cpp has the other half) wi
 standard input and answers on descriptor 4, both of which are moved out of the skill's sight.
 
     request: <bytes of the call><call as JSON>
-    answer:  <status><microseconds of CPU time><KiB of memory><bytes written to stdout><to stderr>
-             <bytes of the result><of stdout><of stderr><result as JSON><stdout><stderr>
+    answer:  <status><microseconds of CPU time><KiB of memory now><at its highest><1: it has left a process>
+             <bytes of the result><result as JSON>
 
-What is kept of stdout and stderr is bounded by the first number that arrives.
+What a call prints goes to descriptors 1 and 2, where the server reads it; it has all been
+written when the answer comes.
 """
 
+import ctypes
 import io
 import json
 import os
@@ -27,26 +29,9 @@ sys.dont_write_bytecode = True
 import skillscale_function  # noqa: E402
 
 RESULT = 4
-REQUEST_HEADER = struct.Struct("=IQ")
-ANSWER_HEADER = struct.Struct("=iqqQQIII")
-
-
-class Kept(io.RawIOBase):
-    """The first part of what is written, and how much it was."""
-
-    def __init__(self, most):
-        self.most = most
-        self.total = 0
-        self.bytes = bytearray()
-
-    def writable(self):
-        return True
-
-    def write(self, data):
-        data = bytes(data)
-        self.total += len(data)
-        self.bytes += data[: max(self.most - len(self.bytes), 0)]
-        return len(data)
+REQUEST_HEADER = struct.Struct("=I")
+ANSWER_HEADER = struct.Struct("=iqqqBI")
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def moved(descriptor, mode):
@@ -62,10 +47,10 @@ def moved(descriptor, mode):
 def read_request(requests):
     header = requests.read(REQUEST_HEADER.size)
     if len(header) < REQUEST_HEADER.size:
-        return None, 0
-    length, most = REQUEST_HEADER.unpack(header)
+        return None
+    (length,) = REQUEST_HEADER.unpack(header)
     data = requests.read(length)
-    return (json.loads(data), most) if len(data) == length else (None, 0)
+    return json.loads(data) if len(data) == length else None
 
 
 def is_ours(frame):
@@ -91,6 +76,7 @@ class Worker:
         """The exit status that a fresh interpreter would have had, and the result."""
         try:
             if self.function is None:
+                sys.argv = [call.get("file") or call.get("module") or ""]
                 self.function = skillscale_function.load_function(call)
             result = skillscale_function.call_function(self.function, call)
             return 0, skillscale_function.encode_result(result)
@@ -104,34 +90,84 @@ class Worker:
             return 1, b""
 
 
-def captured(most):
-    kept = Kept(most)
-    return kept, io.TextIOWrapper(kept, "utf-8", "surrogateescape", newline="\n", write_through=True)
+def stream(number, errors, line_buffering=False):
+    raw = io.BufferedWriter(io.FileIO(number, "w", closefd=False))
+    return io.TextIOWrapper(raw, "utf-8", errors, newline="\n", line_buffering=line_buffering)
 
 
-def answer(worker, call, most):
-    out, sys.stdout = captured(most)
-    err, sys.stderr = captured(most)
-    before = time.process_time()
+class Streams:
+    """Standard output and error, made again when a call has replaced or closed them."""
+
+    def __init__(self):
+        self.out = self.err = None
+
+    def make_ready(self):
+        if self.out is None or sys.stdout is not self.out or self.out.closed:
+            self.out = sys.stdout = sys.__stdout__ = stream(1, "surrogateescape")
+        if self.err is None or sys.stderr is not self.err or self.err.closed:
+            self.err = sys.stderr = sys.__stderr__ = stream(2, "backslashreplace", line_buffering=True)
+
+    def flush(self):
+        for file in (self.out, sys.stdout, self.err, sys.stderr):
+            try:
+                file.flush()
+            except BaseException:  # Closed, or what the skill has put in its place.
+                pass
+
+
+def cpu_seconds():
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+class Memory:
+    """In KiB."""
+
+    def __init__(self):
+        self.file = os.open("/proc/self/statm", os.O_RDONLY)
+        self.page = os.sysconf("SC_PAGESIZE") // 1024
+        # The kernel's figure is at least what the server had when it made this process.
+        self.floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    def look(self):
+        """Now, and at its highest, as far as that can be known."""
+        now = int(os.pread(self.file, 64, 0).split()[1]) * self.page
+        highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return now, max(now, highest if highest > self.floor else 0)
+
+
+def has_children():
+    """Also what has lost its parent: this process is its subreaper."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return True
+    except ChildProcessError:
+        return False
+
+
+def answer(worker, streams, memory, call):
+    before = cpu_seconds()
     status, result = worker.call(call)
-    cpu = int((time.process_time() - before) * 1e6)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    header = ANSWER_HEADER.pack(
-        status, cpu, memory, out.total, err.total, len(result), len(out.bytes), len(err.bytes)
-    )
-    return header + result + out.bytes + err.bytes
+    streams.flush()
+    cpu = int((cpu_seconds() - before) * 1e6)
+    return ANSWER_HEADER.pack(status, cpu, *memory.look(), has_children(), len(result)) + result
 
 
 def main():
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     requests = moved(0, "rb")
     answers = moved(RESULT, "wb")
-    sys.argv = [""]
+    folder = os.getcwd()
     worker = Worker()
+    streams = Streams()
+    memory = Memory()
     while True:
-        call, most = read_request(requests)
+        call = read_request(requests)
         if call is None:
             os._exit(0)
-        answers.write(answer(worker, call, most))
+        os.chdir(folder)
+        streams.make_ready()
+        answers.write(answer(worker, streams, memory, call))
         answers.flush()
 
 

@@ -3,7 +3,8 @@
 //   runner_bench [ROUNDS] [CALLS PER ROUND]
 //
 // The handler imports json, re, hashlib and datetime and does next to nothing with
-// them. The three alternate in every round, so that all see the same machine.
+// them. First the processes alone, then whole runs of the executor from intent to reply, in the
+// standard sandbox. All alternate in every round, so that they see the same machine.
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -17,6 +18,7 @@
 
 #include "base/limits.h"
 #include "os/supervised_run.h"
+#include "skill-server/executor.h"
 #include "skill-server/python_command.h"
 #include "skill-server/python_sources.h"
 #include "skill-server/warm_runners.h"
@@ -100,6 +102,7 @@ class Bench {
   }
   void cold() { launch({}); }
   void zygote() { launch({.runner = Runner::zygote, .reason = "", .warning = ""}); }
+  const std::string& folder() const { return folder_.path(); }
   void call() { check(worker_.call(call_, limits_, -1)); }
 
  private:
@@ -128,6 +131,57 @@ class Bench {
   std::string call_;
 };
 
+// A function skill, run by the executor on each of the runners.
+class Engine {
+ public:
+  explicit Engine(const std::string& folder) : policy_(make_policy()) {
+    ExecutorSettings settings;
+    settings.run_folders = folder;
+    settings.sandbox = &policy_;
+    executor_.emplace(std::move(settings));
+    for (const Runner runner : {Runner::cold, Runner::zygote, Runner::worker}) {
+      Skill skill;
+      skill.name = "handler";
+      skill.folder = folder;
+      skill.digest = "sha256:0";
+      skill.adapter = Adapter::function;
+      skill.runner = runner;
+      skill.function = FunctionEntry{.dialect = FunctionEntry::Dialect::open_skills,
+                                     .file = folder + "/handler.py",
+                                     .module = {},
+                                     .function = "run",
+                                     .python = kPython};
+      Intent intent;
+      intent.address = {"r1", "AGENT_REPLY_1"};
+      intent.input_json = kInput;
+      works_.push_back(
+          {.intent = std::move(intent), .topic = "TOPIC_A", .skill = std::make_shared<const Skill>(std::move(skill))});
+    }
+  }
+  void run(Runner runner) {
+    const auto index = static_cast<std::size_t>(runner);
+    const std::uint64_t before = counters_.runs[index];
+    const Reply reply = executor_->execute(works_[index], limits::kRunTimeoutDefault, -1, {.warm = &warm_});
+    if (!reply.success) give_up(reply.error);
+    if (counters_.runs[index] != before + 1) give_up("the run had another runner");
+  }
+
+ private:
+  static SandboxPolicy make_policy() {
+    auto policy = SandboxPolicy::create({}, {});
+    if (!policy) give_up(policy.error().detail);
+    return *std::move(policy);
+  }
+
+  const SandboxPolicy policy_;
+  std::optional<Executor> executor_;
+  std::vector<RunWork> works_;  // By Runner.
+  const SystemClock clock_;
+  const WarmSettings settings_{.allow_worker = true};
+  WarmCounters counters_;
+  WarmRunners warm_{settings_, clock_, counters_};
+};
+
 template <typename Function>
 void measure(std::vector<double>& times, int count, Function function) {
   for (int i = 0; i < count; ++i) {
@@ -142,27 +196,41 @@ double percentile(std::vector<double>& times, double part) {
   return times[static_cast<std::size_t>(part * static_cast<double>(times.size() - 1))];
 }
 
+struct Times {
+  std::vector<double> cold, zygote, worker;
+
+  void print(const char* title) {
+    const double reference = percentile(cold, 0.5);
+    std::printf("%s\n%-8s %10s %10s %14s\n", title, "runner", "p50 ms", "p99 ms", "cold p50 / p50");
+    for (auto& [name, times] :
+         {std::pair<const char*, std::vector<double>&>{"cold", cold}, {"zygote", zygote}, {"worker", worker}}) {
+      const double p50 = percentile(times, 0.5);
+      std::printf("%-8s %10.3f %10.3f %14.1f\n", name, p50, percentile(times, 0.99), reference / p50);
+    }
+  }
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const int rounds = argc > 1 ? std::max(1, static_cast<int>(std::strtol(argv[1], nullptr, 10))) : 50;
   const int calls = argc > 2 ? std::max(1, static_cast<int>(std::strtol(argv[2], nullptr, 10))) : 10;
   Bench bench;
+  Engine engine(bench.folder());
   bench.cold();  // Fills the caches of the kernel, and starts what waits.
   bench.zygote();
   bench.call();
-  std::vector<double> cold, zygote, worker;
+  for (const Runner runner : {Runner::cold, Runner::zygote, Runner::worker}) engine.run(runner);
+  Times alone, whole;
   for (int round = 0; round < rounds; ++round) {
-    measure(cold, 1, [&] { bench.cold(); });
-    measure(zygote, calls, [&] { bench.zygote(); });
-    measure(worker, calls * 10, [&] { bench.call(); });
+    measure(alone.cold, 1, [&] { bench.cold(); });
+    measure(whole.cold, 1, [&] { engine.run(Runner::cold); });
+    measure(alone.zygote, calls, [&] { bench.zygote(); });
+    measure(whole.zygote, calls, [&] { engine.run(Runner::zygote); });
+    measure(alone.worker, calls * 10, [&] { bench.call(); });
+    measure(whole.worker, calls * 10, [&] { engine.run(Runner::worker); });
   }
-  const double reference = percentile(cold, 0.5);
-  std::printf("%-8s %10s %10s %14s\n", "runner", "p50 ms", "p99 ms", "cold p50 / p50");
-  for (auto& [name, times] :
-       {std::pair<const char*, std::vector<double>&>{"cold", cold}, {"zygote", zygote}, {"worker", worker}}) {
-    const double p50 = percentile(times, 0.5);
-    std::printf("%-8s %10.3f %10.3f %14.1f\n", name, p50, percentile(times, 0.99), reference / p50);
-  }
+  alone.print("processes alone");
+  whole.print("\nwhole runs, standard sandbox");
   return 0;
 }

@@ -113,11 +113,21 @@ setInterval(() => {
 }, 5);
 """
 
+# The daemons as a function, which stays in its interpreter.
+CALLED = f"""
+import io, json, sys
+
+def run(input):
+    sys.stdin = io.StringIO(json.dumps(input))
+    exec({DAEMONS!r}, {{"__name__": "daemons"}})
+"""
+
 # name -> (script, its file, the processes that report)
 TREES = {
     "daemons": (DAEMONS, "run.py", 5),
     "reforkers": (REFORKERS, "run.py", 40),
     "multiprocessing": (MULTIPROCESSING, "run.py", 4),
+    "called": ("#!/usr/bin/python3\n" + CALLED, "main.py", 5),
 }
 if NODE:
     TREES["detached"] = (DETACHED.replace("/usr/bin/node", NODE), "detached.js", 3)

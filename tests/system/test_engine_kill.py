@@ -18,7 +18,7 @@ STRATEGIES = ("cgroup", "pinned", "shim")
 class KillTest(SystemTest):
     def prepare(self):
         for name, (script, file, _) in TREES.items():
-            self.cluster.add_skill(name, script, file=file)
+            self.cluster.add_skill(name, script, file=file, metadata={"entrypoint": "scripts/main.py:run"} if file == "main.py" else None)
         self.cluster.start_proxy()
         self.agent = self.cluster.agent()
 
@@ -27,7 +27,7 @@ class KillTest(SystemTest):
         # A sandbox would pin the process group and leave the shim nothing to do.
         sandbox = ["--sandbox", "none", "--sandbox-weakest", "none"] if strategy == "shim" else []
         server = self.cluster.start_server(TOPIC, "--kill-grace", 100, "--drain-timeout", 200, "--kill-strategy", strategy, "--runner", runner,
-                                           *sandbox, wait=False)
+                                           "--allow-worker-runner", *sandbox, wait=False)
         try:
             return server.wait_ready()
         except AssertionError:
@@ -43,7 +43,9 @@ class KillTest(SystemTest):
         self.addCleanup(witness.close)
         _, file, processes = TREES[tree]
         fields = {"timeout_ms": 5000} if ending == "time-out" else {}
-        if not file.startswith("run."):
+        if file == "main.py":
+            fields["input"] = body
+        elif not file.startswith("run."):
             fields["script"] = f"scripts/{file}"
         request_id = self.agent.publish(TOPIC, {"skill": tree, "data": json.dumps(body)}, **fields)
         witness.wait_up(processes)
@@ -69,6 +71,8 @@ class KillTest(SystemTest):
     def check_runner(self, server, runner):
         """What is there now was started this way."""
         line = f'skillscale_runner_runs_total{{runner="{runner}"}} 0'
+        if runner == "worker":
+            line = "skillscale_worker_starts_total 0"  # Its calls are counted when they are over.
         wait_until(lambda: line not in http_get(f"{server.http}/metrics")[1].splitlines(), 10, f"a run of the runner {runner}")
 
     def check(self, tree, strategy="auto", endings=ENDINGS, runner="cold"):
@@ -127,7 +131,17 @@ class KillTest(SystemTest):
         self.prepare()
         found = [strategy for strategy in STRATEGIES
                  if self.check("daemons", strategy, ("exit", "cancel", "SIGTERM", "SIGKILL"), runner="zygote")]
-        self.assertTrue(found, "this machine has none")
+        self.assertIn("shim", found, "it needs nothing of the machine")
+
+    def test_daemons_of_a_worker(self):
+        self.prepare()
+        self.check("called", runner="worker")
+
+    def test_every_strategy_of_a_worker(self):
+        self.prepare()
+        found = [strategy for strategy in STRATEGIES
+                 if self.check("called", strategy, ("exit", "cancel", "SIGTERM", "SIGKILL"), runner="worker")]
+        self.assertIn("shim", found, "it needs nothing of the machine")
 
     def test_every_strategy_that_the_machine_has(self):
         self.prepare()

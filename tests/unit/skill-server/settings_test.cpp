@@ -82,6 +82,18 @@ TEST(ServerSettingsTest, LimitsAndBreakersAreTheOperators) {
   EXPECT_FALSE(loaded->settings.copy_skills);
 }
 
+TEST(ServerSettingsTest, WorkersNeedTheOperatorsWord) {
+  const auto plain = load({"--topic", "T", "--skills-dir", "/tmp"});
+  ASSERT_TRUE(plain) << plain.error();
+  EXPECT_FALSE(plain->settings.warm.allow_worker);
+  EXPECT_EQ(plain->settings.warm.runner, Runner::cold);
+  const auto allowed = load({"--topic", "T", "--skills-dir", "/tmp", "--runner", "worker"},
+                            {{"SKILLSCALE_ALLOW_WORKER_RUNNER", "true"}});
+  ASSERT_TRUE(allowed) << allowed.error();
+  EXPECT_TRUE(allowed->settings.warm.allow_worker);
+  EXPECT_EQ(allowed->settings.warm.runner, Runner::worker);
+}
+
 TEST(ServerSettingsTest, WhatIsWrongIsNamed) {
   const std::vector<std::pair<std::vector<const char*>, std::string>> wrong = {
       {{"--skills-dir", "/tmp"}, "topic"},
@@ -90,6 +102,7 @@ TEST(ServerSettingsTest, WhatIsWrongIsNamed) {
       {{"--topic", "@fabric", "--skills-dir", "/tmp"}, "topic"},
       {{"--topic", "T", "--skills-dir", "/tmp", "--workers", "0"}, "workers"},
       {{"--topic", "T", "--skills-dir", "/tmp", "--sandbox", "jail"}, "sandbox"},
+      {{"--topic", "T", "--skills-dir", "/tmp", "--runner", "worker"}, "allow-worker-runner"},
       {{"--topic", "T", "--skills-dir", "/tmp", "--sandbox", "none", "--sandbox-weakest", "strict"}, "sandbox-weakest"},
       {{"--topic", "T", "--skills-dir", "/tmp", "--sandbox-readable", "opt"}, "sandbox-readable"},
       {{"--topic", "T", "--skills-dir", "/tmp", "--timeout", "soon"}, "timeout"},

@@ -8,6 +8,7 @@
 #include "skill-server/python_command.h"
 #include "support/manual_clock.h"
 #include "support/processes.h"
+#include "support/rung.h"
 #include "unit/skill-server/skill_tree.h"
 
 namespace skillscale {
@@ -64,6 +65,22 @@ TEST(ChooseRunnerTest, WhatACallCannotDoRunsCold) {
   EXPECT_EQ(choose_runner(skill_with(Runner::worker, Adapter::intent), {}, false, settings).runner, Runner::cold);
 }
 
+TEST(ChooseRunnerTest, WhatACallCannotDoGetsTheRunnerOfTheServer) {
+  WarmSettings settings{.runner = Runner::zygote, .allow_worker = true};
+  Intent intent;
+  intent.env.emplace_back("TOKEN", "secret");
+  EXPECT_EQ(choose_runner(skill_with(Runner::worker), intent, false, settings).runner, Runner::zygote);
+  settings.runner = Runner::worker;
+  EXPECT_EQ(choose_runner(skill_with(Runner::worker), intent, false, settings).runner, Runner::cold);
+}
+
+TEST(ChooseRunnerTest, AServerMayCallAllFunctions) {
+  const WarmSettings settings{.runner = Runner::worker, .allow_worker = true};
+  EXPECT_EQ(choose_runner(skill_with({}), {}, false, settings).runner, Runner::worker);
+  EXPECT_EQ(choose_runner(skill_with(Runner::cold), {}, false, settings).runner, Runner::cold);
+  EXPECT_EQ(choose_runner(skill_with({}, Adapter::intent), {}, false, settings).runner, Runner::cold);
+}
+
 // --- Launching -------------------------------------------------------------------------------
 
 class WarmRunnersTest : public ::testing::Test {
@@ -86,13 +103,19 @@ class WarmRunnersTest : public ::testing::Test {
     return text;
   }
   std::uint64_t runs(Runner runner) const { return counters_.runs[static_cast<std::size_t>(runner)]; }
-  Result<WarmRunners::Started> start_worker() {
+  Result<StartedWorker> start_worker(const RunLeash* leash) {
     auto folder = RunFolder::create(tree_.root());
     if (!folder) return folder.error();
-    auto process = ChildProcess::launch(testing::puppet({"never-read"}));
+    ChildSpec spec = testing::puppet({"never-read"});
+    spec.leash = leash;
+    auto process = ChildProcess::launch(spec);
     if (!process) return process.error();
-    return WarmRunners::Started{*std::move(process), *std::move(folder)};
+    return StartedWorker{*std::move(process), *std::move(folder), {}};
   }
+  Result<WarmRunners::Worker*> worker_for(const SkillPtr& skill, const RunLeash* leash = nullptr) {
+    return warm_.worker_for(skill, leash, [&](const RunLeash* its) { return start_worker(its); });
+  }
+  std::uint64_t ended(WorkerEnd why) const { return counters_.workers_ended[static_cast<std::size_t>(why)]; }
 
   testing::SkillTree tree_;
   testing::ManualClock clock_;
@@ -101,6 +124,7 @@ class WarmRunnersTest : public ::testing::Test {
   WarmRunners warm_{settings_, clock_, counters_};
 };
 
+const RunLimits kUnlimited{};
 constexpr const char* kParent = "import os; print(os.getppid())";
 const RunnerChoice kZygoteChoice{.runner = Runner::zygote, .reason = "", .warning = ""};
 
@@ -151,47 +175,83 @@ TEST_F(WarmRunnersTest, WhatIsWrongWithARunIsSaidByTheColdStart) {
   EXPECT_EQ(launched.error().code, ErrorCode::spawn_failed);
 }
 
-TEST_F(WarmRunnersTest, AWorkerIsStartedOncePerVersionOfASkill) {
-  int starts = 0;
-  const auto start = [&] {
-    ++starts;
-    return start_worker();
-  };
-  Skill one = skill_with(Runner::worker);
-  one.digest = "sha256:1";
-  Skill two = one;
-  two.digest = "sha256:2";
-  Skill three = one;
-  three.digest = "sha256:3";
-  for (const Skill* skill : {&one, &one, &two, &one}) ASSERT_TRUE(warm_.worker_for(*skill, start));
-  EXPECT_EQ(starts, 2);
-  ASSERT_TRUE(warm_.worker_for(three, start));  // `two` was used longest ago.
-  ASSERT_TRUE(warm_.worker_for(one, start));
-  EXPECT_EQ(starts, 3);
-  ASSERT_TRUE(warm_.worker_for(two, start));
-  EXPECT_EQ(starts, 4);
+SkillPtr worker_skill(const char* name, const char* digest = "sha256:1", const char* folder = "/skills") {
+  Skill skill = skill_with(Runner::worker);
+  skill.name = name;
+  skill.folder = folder;
+  skill.digest = digest;
+  return std::make_shared<const Skill>(std::move(skill));
+}
+
+TEST_F(WarmRunnersTest, AWorkerStaysForItsSkill) {
+  const SkillPtr one = worker_skill("one");
+  const SkillPtr two = worker_skill("two");
+  const SkillPtr three = worker_skill("three");
+  for (const SkillPtr& skill : {one, one, two, one}) ASSERT_TRUE(worker_for(skill));
+  EXPECT_EQ(counters_.worker_starts, 2U);
+  ASSERT_TRUE(worker_for(three));  // `two` was used longest ago.
+  ASSERT_TRUE(worker_for(one));
+  EXPECT_EQ(counters_.worker_starts, 3U);
+  EXPECT_EQ(ended(WorkerEnd::room), 1U);
+  ASSERT_TRUE(worker_for(two));
   EXPECT_EQ(counters_.worker_starts, 4U);
 }
 
+TEST_F(WarmRunnersTest, AChangedSkillGetsANewWorkerAndTheOldOneEnds) {
+  const auto before = worker_for(worker_skill("one"));
+  ASSERT_TRUE(before);
+  const std::string folder = (*before)->folder.path();
+  const auto after = worker_for(worker_skill("one", "sha256:2"));
+  ASSERT_TRUE(after);
+  EXPECT_NE((*after)->folder.path(), folder);
+  EXPECT_FALSE(std::filesystem::exists(folder));
+  EXPECT_EQ(counters_.worker_starts, 2U);
+  EXPECT_EQ(ended(WorkerEnd::version), 1U);
+  ASSERT_TRUE(worker_for(worker_skill("one", "sha256:2", "/moved")));
+  EXPECT_EQ(ended(WorkerEnd::version), 2U);
+}
+
 TEST_F(WarmRunnersTest, AnOldWorkerEnds) {
-  const Skill skill = skill_with(Runner::worker);
-  auto worker = warm_.worker_for(skill, [&] { return start_worker(); });
+  const auto worker = worker_for(worker_skill("one"));
   ASSERT_TRUE(worker);
   const std::string folder = (*worker)->folder.path();
-  warm_.done_with(**worker);
-  EXPECT_EQ(counters_.workers_ended, 0U);
+  warm_.done_with(**worker, kUnlimited);
+  EXPECT_EQ(runs(Runner::worker), 1U);
+  EXPECT_TRUE(std::filesystem::exists(folder));
   clock_.advance(settings_.worker_age_max + 1s);
-  warm_.done_with(**worker);
-  EXPECT_EQ(counters_.workers_ended, 1U);
+  ASSERT_TRUE(worker_for(worker_skill("two")));
+  EXPECT_EQ(ended(WorkerEnd::age), 1U);
   EXPECT_FALSE(std::filesystem::exists(folder));
+}
+
+TEST_F(WarmRunnersTest, AWorkerThatIsLostIsNoRun) {
+  const auto worker = worker_for(worker_skill("one"));
+  ASSERT_TRUE(worker);
+  warm_.lost(**worker);
+  EXPECT_EQ(ended(WorkerEnd::broken), 1U);
+  EXPECT_EQ(runs(Runner::worker), 0U);
   EXPECT_TRUE(has_no_children());
 }
 
-TEST_F(WarmRunnersTest, WorkersAreNotPutIntoTheControlGroupOfARun) {
-  EXPECT_EQ(warm_.leash_for_worker(nullptr), nullptr);
-  RunLeash leash;
-  leash.strategy = KillStrategy::cgroup;
-  EXPECT_EQ(warm_.leash_for_worker(&leash)->strategy, KillStrategy::pinned);
+// The group of the thread is killed after each of its runs.
+TEST_F(WarmRunnersTest, AWorkerHasAControlGroupOfItsOwn) {
+  testing::Rung rung(KillStrategy::cgroup);
+  if (!rung.missing().empty()) GTEST_SKIP() << rung.missing();
+  {
+    WarmRunners warm(settings_, clock_, counters_);
+    const auto worker =
+        warm.worker_for(worker_skill("one"), &rung.leash(), [&](const RunLeash* its) { return start_worker(its); });
+    ASSERT_TRUE(worker);
+    rung.leash().cgroup->kill();
+    EXPECT_TRUE(rung.leash().cgroup->wait_until_empty());
+    RunLimits limits;
+    limits.timeout = 10ms;
+    limits.flood_bytes_max = 1000;
+    const auto outcome = (*worker)->worker.call("{}", limits, -1);
+    ASSERT_TRUE(outcome) << "it was killed with the run";
+    EXPECT_EQ(outcome->end, RunOutcome::End::timed_out);
+  }
+  EXPECT_TRUE(has_no_children());
 }
 
 }  // namespace

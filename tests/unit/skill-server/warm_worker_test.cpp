@@ -81,11 +81,41 @@ TEST_F(WarmWorkerTest, WhatAFunctionPrintsIsKeptPerCall) {
 }
 
 TEST_F(WarmWorkerTest, MuchOutputIsCut) {
-  WarmWorker worker = start("def run(input):\n  for i in range(100000): print('0123456789')\n  return 'done'");
+  WarmWorker worker = start("def run(input):\n  for i in range(1000): print('0123456789')\n  return 'done'");
   const RunOutcome outcome = call(worker);
+  EXPECT_EQ(outcome.end, RunOutcome::End::exited);
   EXPECT_EQ(outcome.out.bytes.size(), 1000U);
   EXPECT_TRUE(outcome.out.truncated);
-  EXPECT_EQ(outcome.out_bytes_total, 1100000U);
+  EXPECT_EQ(outcome.out_bytes_total, 11000U);
+  EXPECT_EQ(call(worker).out_bytes_total, 11000U);
+}
+
+TEST_F(WarmWorkerTest, TooMuchOutputEndsIt) {
+  for (const char* script :
+       {"  while True: print('0123456789')", "  for i in range(1500): print('0123456789')\n  return 1",
+        "  import os\n  while True: os.write(2, b'0123456789')"}) {
+    WarmWorker worker = start("def run(input):\n" + std::string(script));
+    EXPECT_EQ(call(worker).end, RunOutcome::End::flooded) << script;
+    EXPECT_FALSE(worker.usable());
+  }
+}
+
+TEST_F(WarmWorkerTest, WhatItPrintsBetweenCallsIsNobodys) {
+  const testing::ReadyPipe printed;
+  WarmWorker worker = start(R"(
+import os, threading, time
+def late():
+    while not os.path.exists('go'): time.sleep(.005)
+    os.write(1, b'late')
+    os.write(os.open(')" + printed.path() +
+                            R"(', os.O_WRONLY), b'x')
+threading.Thread(target=late).start()
+def run(input): print(input)
+)");
+  EXPECT_EQ(call(worker, "1").out.bytes, "1\n");
+  tree_.write("go", "");
+  ASSERT_TRUE(testing::becomes_readable(printed.fd()));
+  EXPECT_EQ(call(worker, "2").out.bytes, "2\n");
 }
 
 TEST_F(WarmWorkerTest, AFailureEndsOneCall) {
@@ -172,12 +202,88 @@ TEST_F(WarmWorkerTest, GarbledAnswersEndIt) {
   }
 }
 
-TEST_F(WarmWorkerTest, ProgramsThatItStartsAreNotWaitedForByTheirOutput) {
-  WarmWorker worker = start(
-      "import subprocess\ndef run(input):\n  subprocess.run(['/bin/sh', '-c', 'head -c 1000000 /dev/zero'], "
-      "check=True)\n  return 'done'");
+TEST_F(WarmWorkerTest, AnAnswerThatNobodyAskedForEndsIt) {
+  const testing::ReadyPipe written;
+  WarmWorker worker = start(R"(
+import os, threading, time
+def forge():
+    while not os.path.exists('go'): time.sleep(.005)
+    for d in os.listdir('/proc/self/fd'):
+        try: int(d) > 2 and os.write(int(d), b'\0' * 33)
+        except OSError: pass
+    os.write(os.open(')" + written.path() +
+                            R"(', os.O_WRONLY), b'x')
+threading.Thread(target=forge).start()
+def run(input): pass
+)");
   EXPECT_EQ(call(worker).exit.code, 0);
+  tree_.write("go", "");
+  ASSERT_TRUE(testing::becomes_readable(written.fd()));
+  EXPECT_EQ(worker.call(input("{}"), run_limits(), -1).error().code, ErrorCode::spawn_failed);
+  EXPECT_FALSE(worker.usable());
+}
+
+TEST_F(WarmWorkerTest, WhatItsProgramsPrintIsKeptToo) {
+  WarmWorker worker = start(
+      "import subprocess\ndef run(input):\n  subprocess.run(['/bin/sh', '-c', 'echo out; echo err >&2'], check=True)\n"
+      "  return 'done'");
+  for (int i = 0; i < 2; ++i) {
+    const RunOutcome outcome = call(worker);
+    EXPECT_EQ(outcome.out.bytes, "out\n");
+    EXPECT_EQ(outcome.stderr_tail, "err\n");
+  }
   EXPECT_TRUE(worker.usable());
+}
+
+TEST_F(WarmWorkerTest, WhatACallDoesToItsStreamsIsUndone) {
+  WarmWorker worker = start(
+      "import io, sys\ndef run(input):\n  print(input)\n  if input == 1: sys.stdout.close()\n"
+      "  if input == 2: sys.stdout = io.StringIO()\n  if input == 3: sys.stdout = None\n  if input == 4: sys.stderr = "
+      "7");
+  for (const char* input : {"1", "2", "3", "4", "5"}) {
+    const RunOutcome outcome = call(worker, input);
+    EXPECT_EQ(outcome.out.bytes, input + std::string("\n"));
+    EXPECT_EQ(outcome.exit.code, 0) << outcome.err.bytes;
+  }
+}
+
+TEST_F(WarmWorkerTest, EachCallBeginsInItsFolder) {
+  WarmWorker worker = start("import os\ndef run(input):\n  print(os.getcwd())\n  os.chdir('/')");
+  EXPECT_EQ(call(worker).out.bytes, tree_.root().native() + "\n");
+  EXPECT_EQ(call(worker).out.bytes, tree_.root().native() + "\n");
+}
+
+// The pipe's end proves that they are dead.
+TEST_F(WarmWorkerTest, ACallThatLeavesAProcessEndsItWithAllProcesses) {
+  for (const char* leave :
+       {"subprocess.Popen(['/bin/sleep', '1000'], pass_fds=[w])",
+        "subprocess.run(['/bin/sh', '-c', 'sleep 1000 &'], pass_fds=[w], start_new_session=True)"}) {
+    const testing::ReadyPipe marker;
+    WarmWorker worker = start("import os, subprocess\ndef run(input):\n  w = os.open('" + marker.path() +
+                              "', os.O_WRONLY)\n  " + leave + "\n  os.close(w)\n  return 'done'");
+    const RunOutcome outcome = call(worker);
+    EXPECT_EQ(outcome.exit.code, 0) << outcome.err.bytes;
+    EXPECT_NE(outcome.result.bytes.find("done"), std::string::npos);
+    EXPECT_FALSE(worker.usable()) << leave;
+  }
+}
+
+TEST_F(WarmWorkerTest, ItsTreeIsWatched) {
+  RunLimits memory = run_limits();
+  memory.tree_memory_bytes_max = 100U << 20;
+  WarmWorker hog = start("import time\ndef run(input):\n  x = bytearray(150 << 20)\n  time.sleep(1000)");
+  EXPECT_EQ(call(hog, "{}", memory).end, RunOutcome::End::out_of_memory);
+  RunLimits files = run_limits();
+  files.folder = tree_.root();
+  files.folder_files_max = 100;
+  WarmWorker scribbler =
+      start("import time\ndef run(input):\n  for i in range(200): open(str(i), 'w')\n  time.sleep(1000)");
+  EXPECT_EQ(call(scribbler, "{}", files).end, RunOutcome::End::folder_too_large);
+  RunLimits processes = run_limits();
+  processes.processes_max = 5;
+  WarmWorker bomb = start("import os, time\ndef run(input):\n  for i in range(4): os.fork()\n  time.sleep(1000)");
+  EXPECT_EQ(call(bomb, "{}", processes).end, RunOutcome::End::too_many_processes);
+  EXPECT_TRUE(has_no_children());
 }
 
 TEST_F(WarmWorkerTest, UsageIsThatOfTheCall) {
@@ -187,6 +293,14 @@ TEST_F(WarmWorkerTest, UsageIsThatOfTheCall) {
   const RunOutcome second = call(worker, "0");
   EXPECT_LT(second.usage.cpu, 100ms);
   EXPECT_GT(second.usage.max_rss_bytes, 1000000U);
+}
+
+TEST_F(WarmWorkerTest, WhatItHasGrownByIsCountedFromItsFirstCall) {
+  WarmWorker worker = start("kept = []\ndef run(input): kept.append(b'x' * (input << 20))");
+  call(worker, "60");
+  EXPECT_EQ(worker.grown_bytes(), 0U);
+  call(worker, "40");
+  EXPECT_GE(worker.grown_bytes(), 30U << 20);
 }
 
 TEST_F(WarmWorkerTest, DroppingItLeavesNoProcess) {
