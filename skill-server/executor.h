@@ -16,7 +16,7 @@
 #include "skill-server/python_runtime.h"
 #include "skill-server/run_folder.h"
 #include "skill-server/run_plan.h"
-#include "skill-server/runs.h"
+#include "skill-server/run_work.h"
 #include "skill-server/sandbox_policy.h"
 
 namespace skillscale {

@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 #include "skill-server/run_folder.h"
-#include "skill-server/runs.h"
+#include "skill-server/run_work.h"
 
 namespace skillscale {
 

@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "base/result.h"
 #include "skill-server/glob.h"
-#include "skill-server/runs.h"
+#include "skill-server/run_work.h"
 #include "skill-server/skill.h"
 
 namespace skillscale {

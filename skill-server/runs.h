@@ -39,18 +39,12 @@
 #include "skill-server/circuit_breaker.h"
 #include "skill-server/digest.h"
 #include "skill-server/reply_cache.h"
+#include "skill-server/run_work.h"
 #include "skill-server/skill.h"
 
 namespace skillscale {
 
 using RunId = std::uint64_t;
-
-// What one execution needs; handed to a worker as a whole.
-struct RunWork {
-  Intent intent;
-  std::string topic;
-  SkillPtr skill;
-};
 
 // A proxy's record that one intent is here; ends with the reply or by giving back.
 struct Lease {
