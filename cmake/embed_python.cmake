@@ -1,6 +1,6 @@
 # cmake -DSOURCES=a.py;b.py -DOUTPUT=x.cpp -P embed_python.cmake
 # Writes a C++ file that holds the Python files, so that the program needs none beside it.
-set(code "// Made by cmake/embed_python.cmake.\n#include \"skill-server/python_sources.h\"\n\n#include <array>\n\n")
+set(code "// Made by cmake/embed_python.cmake.\n#include \"engine/python_sources.h\"\n\n#include <array>\n\n")
 string(APPEND code "namespace skillscale {\nnamespace {\n\n")
 set(entries "")
 set(count 0)

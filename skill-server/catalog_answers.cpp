@@ -5,7 +5,7 @@
 
 #include "base/utf8.h"
 #include "protocol/base64.h"
-#include "skill-server/skill_file.h"
+#include "skills/skill_file.h"
 
 namespace skillscale {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "base/limits.h"
 #include "daemon/logging.h"
-#include "skill-server/fingerprint.h"
-#include "skill-server/skill_folders.h"
+#include "skills/fingerprint.h"
+#include "skills/skill_folders.h"
 
 namespace skillscale {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "skill-server/catalogue.h"
-#include "skill-server/matcher.h"
+#include "skills/catalogue.h"
+#include "skills/matcher.h"
 
 namespace skillscale {
 

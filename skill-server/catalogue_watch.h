@@ -15,11 +15,11 @@
 #include "base/clock.h"
 #include "base/guarded.h"
 #include "base/limits.h"
+#include "engine/skill_copies.h"
 #include "os/wakeup.h"
 #include "skill-server/catalogue_snapshot.h"
-#include "skill-server/debounce.h"
-#include "skill-server/skill_copies.h"
-#include "skill-server/tree_watch.h"
+#include "skills/debounce.h"
+#include "skills/tree_watch.h"
 
 namespace skillscale {
 

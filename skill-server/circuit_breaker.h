@@ -23,7 +23,7 @@
 
 #include "base/clock.h"
 #include "protocol/reply.h"
-#include "skill-server/skill.h"
+#include "skills/skill.h"
 
 namespace skillscale {
 

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "daemon/logging.h"
+#include "engine/kill_ladder.h"
 #include "os/core_dumps.h"
-#include "skill-server/kill_ladder.h"
 #include "skill-server/server.h"
 
 namespace {

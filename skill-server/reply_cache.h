@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "protocol/intent.h"
 #include "protocol/reply.h"
-#include "skill-server/digest.h"
+#include "skills/digest.h"
 
 namespace skillscale {
 

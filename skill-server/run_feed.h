@@ -13,10 +13,10 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "engine/credentials.h"
 #include "os/run_observer.h"
 #include "os/wakeup.h"
 #include "protocol/event.h"
-#include "skill-server/credentials.h"
 #include "skill-server/event_budget.h"
 
 namespace skillscale {

@@ -33,14 +33,14 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "engine/run_work.h"
 #include "protocol/fabric.h"
 #include "protocol/intent.h"
 #include "protocol/reply.h"
 #include "skill-server/circuit_breaker.h"
-#include "skill-server/digest.h"
 #include "skill-server/reply_cache.h"
-#include "skill-server/run_work.h"
-#include "skill-server/skill.h"
+#include "skills/digest.h"
+#include "skills/skill.h"
 
 namespace skillscale {
 

@@ -11,7 +11,7 @@
 #include "os/ready_file.h"
 #include "protocol/codec.h"
 #include "skill-server/catalog_answers.h"
-#include "skill-server/selection.h"
+#include "skills/selection.h"
 
 namespace skillscale {
 namespace {

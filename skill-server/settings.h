@@ -10,11 +10,11 @@
 #include "base/limits.h"
 #include "base/result.h"
 #include "daemon/config.h"
-#include "skill-server/artifacts.h"
+#include "engine/artifacts.h"
+#include "engine/run_plan.h"
+#include "engine/sandbox_policy.h"
+#include "engine/warm_runners.h"
 #include "skill-server/catalogue_watch.h"
-#include "skill-server/run_plan.h"
-#include "skill-server/sandbox_policy.h"
-#include "skill-server/warm_runners.h"
 
 namespace skillscale {
 

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "skill-server/credentials.h"
+#include "engine/credentials.h"
 
 namespace skillscale {
 

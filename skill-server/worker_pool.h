@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "base/bounded_queue.h"
+#include "engine/executor.h"
+#include "engine/kill_ladder.h"
+#include "engine/warm_runners.h"
 #include "os/run_observer.h"
 #include "os/wakeup.h"
-#include "skill-server/executor.h"
-#include "skill-server/kill_ladder.h"
 #include "skill-server/runs.h"
-#include "skill-server/warm_runners.h"
 
 namespace skillscale {
 

@@ -6,10 +6,10 @@
 #include <string>
 
 #include "base/result.h"
-#include "skill-server/catalogue.h"
-#include "skill-server/executor.h"
-#include "skill-server/kill_ladder.h"
-#include "skill-server/sandbox_policy.h"
+#include "engine/executor.h"
+#include "engine/kill_ladder.h"
+#include "engine/sandbox_policy.h"
+#include "skills/catalogue.h"
 
 namespace skillscale::cli {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "skill-server/skill.h"
+#include "skills/skill.h"
 
 namespace skillscale::cli {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "skill-server/interpreter.h"
+#include "skills/interpreter.h"
 
 namespace skillscale::cli {
 

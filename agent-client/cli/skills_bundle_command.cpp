@@ -6,9 +6,9 @@
 
 #include "agent-client/command_text.h"
 #include "console.h"
-#include "skill-server/skill_bundle.h"
-#include "skill-server/skill_scaffold.h"
 #include "skills.h"
+#include "skills/skill_bundle.h"
+#include "skills/skill_scaffold.h"
 
 namespace skillscale::cli {
 namespace {

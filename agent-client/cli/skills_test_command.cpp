@@ -7,9 +7,9 @@
 #include "agent-client/command_text.h"
 #include "commands.h"
 #include "console.h"
+#include "engine/samples.h"
 #include "local_runs.h"
 #include "os/shutdown.h"
-#include "skill-server/samples.h"
 #include "skills.h"
 
 namespace skillscale::cli {

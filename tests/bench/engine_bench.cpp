@@ -30,11 +30,11 @@
 
 #include "base/check.h"
 #include "daemon/logging.h"
+#include "engine/executor.h"
+#include "engine/sandbox_policy.h"
 #include "os/fd.h"
 #include "os/sandbox.h"
 #include "os/supervised_run.h"
-#include "skill-server/executor.h"
-#include "skill-server/sandbox_policy.h"
 
 namespace skillscale {
 namespace {

@@ -17,11 +17,11 @@
 #include <vector>
 
 #include "base/limits.h"
+#include "engine/executor.h"
+#include "engine/python_sources.h"
+#include "engine/warm_runners.h"
 #include "os/supervised_run.h"
-#include "skill-server/executor.h"
-#include "skill-server/python_command.h"
-#include "skill-server/python_sources.h"
-#include "skill-server/warm_runners.h"
+#include "skills/python_command.h"
 
 namespace {
 

@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 #include "os/fd.h"
-#include "skill-server/skill_bundle.h"
+#include "skills/skill_bundle.h"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/utf8.h"
-#include "skill-server/manifest.h"
+#include "skills/manifest.h"
 
 namespace {
 

@@ -7,8 +7,8 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/utf8.h"
-#include "skill-server/metadata_keys.h"
-#include "skill-server/skilletfile.h"
+#include "skills/metadata_keys.h"
+#include "skills/skilletfile.h"
 
 namespace {
 

@@ -16,11 +16,13 @@ MAY_INCLUDE = {
     "bus": {"base", "os", "protocol", "bus"},
     "daemon": {"base", "os", "protocol", "bus", "daemon"},
     "proxy": {"base", "os", "protocol", "bus", "daemon", "proxy"},
-    "skill-server": {"base", "os", "protocol", "bus", "daemon", "skill-server"},
+    "skills": {"base", "os", "protocol", "skills"},
+    "engine": {"base", "os", "protocol", "bus", "daemon", "skills", "engine"},
+    "skill-server": {"base", "os", "protocol", "bus", "daemon", "skills", "engine", "skill-server"},
     "agent-client": {"base", "os", "protocol", "bus", "daemon", "agent-client"},
 }
 FOLDERS = {
-    "proxy": "proxy", "skill-server": "skill-server", "agent-client": "agent-client/src",
+    "proxy": "proxy", "skill-server": "skill-server", "skills": "skill-server/skills", "engine": "skill-server/engine", "agent-client": "agent-client/src",
     **{name: f"core/{name}" for name in ("base", "os", "protocol", "bus", "daemon")},
 }
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "protocol/base64.h"
-#include "skill_tree.h"
+#include "support/skill_tree.h"
 
 namespace skillscale {
 namespace {

@@ -11,7 +11,7 @@
 #include <iterator>
 #include <string>
 
-#include "skill_tree.h"
+#include "support/skill_tree.h"
 
 namespace skillscale {
 namespace {
