@@ -6,11 +6,9 @@ A call is a dict: `dialect` (open_skills, skillet, skillos), `folder` (of the sk
 `text` (what stands in for a missing input of a SkillOS skill).
 """
 
-import dataclasses
 import importlib
 import importlib.machinery
 import importlib.util
-import inspect
 import json
 import math
 import os
@@ -18,6 +16,8 @@ import sys
 import types
 
 import skillscale
+
+_VARKEYWORDS = 0x08  # CO_VARKEYWORDS of the inspect module.
 
 
 class SkillError(Exception):
@@ -97,7 +97,7 @@ def call_function(function, call):
     """Calls it as its dialect says. The result as a dict: outputs, artifacts, content."""
     arguments, keywords = _arguments(function, call)
     value = function(*arguments, **keywords)
-    if inspect.isawaitable(value):
+    if hasattr(type(value), "__await__"):
         import asyncio
 
         async def wait():
@@ -108,13 +108,18 @@ def call_function(function, call):
 
 
 def _parameters(function):
-    """Its parameters, and whether it takes keywords of any name."""
+    """The names of its parameters (None: nobody knows), and whether it takes keywords of any name."""
+    if type(function) is types.FunctionType and not {"__wrapped__", "__signature__"} & vars(function).keys():
+        code = function.__code__
+        return list(code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]), bool(code.co_flags & _VARKEYWORDS)
+    import inspect  # It costs more than most runs, and few need it.
+
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # Written in C.
         return None, False
     any_keyword = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    return [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)], any_keyword
+    return [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)], any_keyword
 
 
 def _arguments(function, call):
@@ -123,7 +128,7 @@ def _arguments(function, call):
         return [], {}
     if call["dialect"] == "skillos":
         payload = call.get("input", call.get("text", ""))
-        named = parameters is not None and any(p.name == "payload" for p in parameters)
+        named = parameters is not None and "payload" in parameters
         return ([], {"payload": payload}) if named else ([payload], {})
     value = call.get("input", {})
     if not isinstance(value, dict):
@@ -134,8 +139,7 @@ def _arguments(function, call):
         if "default" in field:
             value.setdefault(field["name"], field["default"])
     if call["dialect"] == "skillet" and _takes_fields(parameters, any_keyword, fields):
-        known = {p.name for p in parameters}
-        return [], {name: item for name, item in value.items() if any_keyword or name in known}
+        return [], {name: item for name, item in value.items() if any_keyword or name in parameters}
     if call["dialect"] == "skillet":
         for field in fields:
             value.setdefault(field["name"], None)
@@ -147,7 +151,7 @@ def _takes_fields(parameters, any_keyword, fields):
     if parameters is None:
         return False
     names = {field["name"] for field in fields}
-    return any_keyword or len(parameters) != 1 or parameters[0].name in names
+    return any_keyword or len(parameters) != 1 or parameters[0] in names
 
 
 # --- The result --------------------------------------------------------------------
@@ -179,7 +183,9 @@ def _plain(value):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item) for item in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if hasattr(type(value), "__dataclass_fields__"):
+        import dataclasses
+
         return _plain(dataclasses.asdict(value))
     for method in ("model_dump", "tolist", "isoformat", "__fspath__"):  # pydantic, numpy, dates, paths.
         if callable(getattr(value, method, None)):
