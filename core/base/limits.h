@@ -305,7 +305,7 @@ inline constexpr std::size_t kSkillProblemsMax = 1000;
 // software distribution, and reading it would hold up the start of the server.
 inline constexpr std::size_t kSkillFilesMax = 10000;
 inline constexpr std::uint64_t kSkillFilesBytesMax = 256 * kMiB;
-inline constexpr std::size_t kSkillFileDepthMax = 16;     // Folders below the skill's.
+inline constexpr std::size_t kSkillFileDepthMax = 16;  // Folders below the skill's.
 // A server keeps copies of what it serves: of a skill with more than this, or past the sum of all, the folder itself
 // is used. The copies may lie in memory (tmpfs).
 inline constexpr std::uint64_t kSkillCopyBytesMax = 64 * kMiB;

@@ -260,7 +260,8 @@ void Sandbox::State::keep_used(UsedRuleset ruleset) const {
   std::list<UsedRuleset> oldest;  // Closed outside the lock.
   auto rulesets = used.lock();
   rulesets->push_front(std::move(ruleset));
-  if (rulesets->size() > limits::kSpareRunFoldersMax) oldest.splice(oldest.end(), *rulesets, std::prev(rulesets->end()));
+  if (rulesets->size() > limits::kSpareRunFoldersMax)
+    oldest.splice(oldest.end(), *rulesets, std::prev(rulesets->end()));
 }
 
 Result<std::shared_ptr<const LandlockRuleset>> Sandbox::State::ruleset_for(const SandboxRequest& request) const {

@@ -69,9 +69,9 @@ TEST(ServerSettingsTest, LimitsAndBreakersAreTheOperators) {
   EXPECT_FALSE(plain->settings.credits_chosen);
   EXPECT_EQ(plain->settings.breaker_failures, limits::kBreakerFailuresDefault);
   EXPECT_EQ(plain->settings.watch_mode, WatchSettings::Mode::automatic);
-  const auto loaded = load({"--topic", "T", "--skills-dir", "/tmp", "--credits", "9", "--max-concurrency-per-skill",
-                            "2", "--breaker-failures", "0", "--breaker-cooldown", "50", "--skills-watch", "poll",
-                            "--skills-copy", "off"});
+  const auto loaded =
+      load({"--topic", "T", "--skills-dir", "/tmp", "--credits", "9", "--max-concurrency-per-skill", "2",
+            "--breaker-failures", "0", "--breaker-cooldown", "50", "--skills-watch", "poll", "--skills-copy", "off"});
   ASSERT_TRUE(loaded) << loaded.error();
   EXPECT_TRUE(loaded->settings.credits_chosen);
   EXPECT_EQ(loaded->settings.per_skill_max, 2U);
