@@ -43,20 +43,6 @@ Json to_json(const SkillLimits& limits) {
 
 }  // namespace
 
-const char* adapter_name(Adapter adapter) noexcept {
-  switch (adapter) {
-    case Adapter::intent:
-      return "intent";
-    case Adapter::function:
-      return "function";
-    case Adapter::argv:
-      return "argv";
-    case Adapter::instructions:
-      break;
-  }
-  return "instructions";
-}
-
 Json summary_of(const Skill& skill, const CatalogueSnapshot& snapshot, const BreakerStates& breakers) {
   const auto breaker = breakers.find(skill.name);
   Json json = {{"name", skill.name},
@@ -64,7 +50,7 @@ Json summary_of(const Skill& skill, const CatalogueSnapshot& snapshot, const Bre
                {"tags", skill.tags},
                {"version", skill.version},
                {"digest", skill.digest},
-               {"adapter", adapter_name(skill.adapter)},
+               {"adapter", name_of(skill.adapter)},
                {"idempotent", skill.idempotent},
                {"stale", snapshot.stale.contains(skill.name)},
                {"breaker", name_of(breaker == breakers.end() ? BreakerState::closed : breaker->second)}};

@@ -12,9 +12,6 @@ namespace skillscale {
 
 using BreakerStates = std::map<std::string, BreakerState>;  // Without those that are closed.
 
-// "intent", "function", "argv", "instructions".
-const char* adapter_name(Adapter adapter) noexcept;
-
 // What a list says of a skill.
 nlohmann::json summary_of(const Skill& skill, const CatalogueSnapshot& snapshot, const BreakerStates& breakers);
 // Everything that an agent needs to use it: the summary, the body, inputs, outputs, scripts, names in `env`, limits.

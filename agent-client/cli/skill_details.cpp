@@ -11,21 +11,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::uint64_t kMegabyte = 1024 * 1024;
 
-const char* name_of(Adapter adapter) {
-  switch (adapter) {
-    case Adapter::intent:
-      return "intent";
-    case Adapter::function:
-      return "function";
-    case Adapter::argv:
-      return "argv";
-    case Adapter::instructions:
-      break;
-  }
-  return "instructions";
-}
-
-const char* name_of(FunctionEntry::Dialect dialect) {
+const char* dialect_name(FunctionEntry::Dialect dialect) {
   switch (dialect) {
     case FunctionEntry::Dialect::skillet:
       return "skillet";
@@ -35,18 +21,6 @@ const char* name_of(FunctionEntry::Dialect dialect) {
       break;
   }
   return "open-skills";
-}
-
-const char* name_of(Runner runner) {
-  switch (runner) {
-    case Runner::zygote:
-      return "zygote";
-    case Runner::worker:
-      return "worker";
-    case Runner::cold:
-      break;
-  }
-  return "cold";
 }
 
 std::string joined(const std::vector<std::string>& words, const char* separator) {
@@ -116,7 +90,7 @@ std::string variables_text(const Skill& skill) {
 // A server may have it otherwise; nothing: the skill leaves it to the server.
 std::string runner_text(const Skill& skill) {
   if (!skill.runner) return {};
-  if (*skill.runner != Runner::worker) return name_of(*skill.runner);
+  if (*skill.runner != Runner::worker) return std::string(name_of(*skill.runner));
   return skill.adapter == Adapter::function ? "worker, where the server allows it"
                                             : "worker, but that is only for functions: as the server has it";
 }
@@ -170,7 +144,7 @@ Json scripts_json(const Skill& skill) {
 Json function_json(const Skill& skill) {
   if (!skill.function) return nullptr;
   const FunctionEntry& entry = *skill.function;
-  return {{"dialect", name_of(entry.dialect)},
+  return {{"dialect", dialect_name(entry.dialect)},
           {"file", entry.file},
           {"module", entry.module},
           {"function", entry.function},

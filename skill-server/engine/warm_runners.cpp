@@ -43,18 +43,6 @@ std::vector<std::string> WarmSettings::default_preload() {
           "traceback",  "unicodedata", "urllib.parse", "uuid",     "zipfile", "zlib"};
 }
 
-std::string_view name_of(Runner runner) noexcept {
-  switch (runner) {
-    case Runner::cold:
-      return "cold";
-    case Runner::zygote:
-      return "zygote";
-    case Runner::worker:
-      break;
-  }
-  return "worker";
-}
-
 std::string_view name_of(WorkerEnd end) noexcept {
   constexpr std::array<std::string_view, kWorkerEnds> kNames{"calls",  "memory",  "age", "folder",
                                                              "broken", "version", "room"};

@@ -40,8 +40,6 @@ struct WarmSettings {
   static std::vector<std::string> default_preload();
 };
 
-std::string_view name_of(Runner runner) noexcept;
-
 struct RunnerChoice {
   Runner runner = Runner::cold;
   std::string reason;   // For people.

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace skillscale {
@@ -26,6 +27,7 @@ enum class Adapter : std::uint8_t {
   argv,          // Scripts, but no entry: the intent says which one, with its arguments.
   instructions,  // No script: the body is the answer.
 };
+std::string_view name_of(Adapter adapter) noexcept;
 
 // Where a function-style skill begins.
 struct FunctionEntry {
@@ -64,6 +66,7 @@ struct SkillLimits {
 };
 
 enum class Runner : std::uint8_t { cold, zygote, worker };
+std::string_view name_of(Runner runner) noexcept;
 
 // A credential or setting that the intent may give in `env`.
 struct DeclaredVariable {
