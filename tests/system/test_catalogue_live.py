@@ -37,6 +37,10 @@ class LiveTest(SystemTest):
         found = re.search(rf"(?m)^{re.escape(name)} (\S+)$", http_get(f"{(server or self.server).http}/metrics")[1])
         return float(found.group(1)) if found else None
 
+    def expect_metric(self, name, holds, server=None):
+        """What the daemons gather once a second may be late."""
+        wait_until(lambda: holds(self.metric(name, server)), 10, name)
+
     def edit_script(self, folder, script):
         """As editors do it: a new file takes the place of the old one."""
         new = folder / "scripts" / ".new"
@@ -68,13 +72,14 @@ class ReloadTest(LiveTest):
         folder = self.cluster.add_skill("late", "printf here")
         wait_until(lambda: self.skill("late"), 20, "the new skill is taken up")
         self.assertEqual(self.ask("late")["content"], "here")
-        self.assertEqual(self.metric("skillscale_server_skills"), 2)
-        runs = self.metric('skillscale_server_runs_total{skill="late",code="success"}')
+        self.expect_metric("skillscale_server_skills", lambda value: value == 2)
+        runs = 'skillscale_server_runs_total{code="success",skill="late"}'
+        self.expect_metric(runs, lambda value: value == 1)
         shutil.rmtree(folder)
         wait_until(lambda: self.skill("late") is None, 20, "it is gone")
         self.assert_error(self.ask("late"), "unknown_skill")
-        self.assertEqual(self.metric('skillscale_server_runs_total{skill="late",code="success"}'), runs, "a counter never goes down")
-        self.assertIsNone(self.metric('skillscale_skill_stale{skill="late"}'))
+        self.expect_metric('skillscale_skill_stale{skill="late"}', lambda value: value is None)
+        self.assertEqual(self.metric(runs), 1, "a counter never goes down")
 
     def start_run_that_waits(self, late):
         """A run that reads its own scripts/part.sh as soon as the file `go` is there, and an intent that waits behind it."""
@@ -134,13 +139,13 @@ class ReloadTest(LiveTest):
         reply = self.ask("echo", "still here")
         self.assertEqual(reply["content"], "still here")
         self.assertIn("broken", reply["warnings"][0])
-        self.assertEqual(self.metric('skillscale_skill_stale{skill="echo"}'), 1)
+        self.expect_metric('skillscale_skill_stale{skill="echo"}', lambda value: value == 1)
         self.assertTrue(any("echo" in problem["file"] for problem in self.skills()["problems"]))
-        self.assertGreater(self.metric("skillscale_server_skill_problems"), 0)
+        self.expect_metric("skillscale_server_skill_problems", lambda value: value > 0)
         self.assertIn("a skill cannot be used as it is", self.server.log())
         (folder / "SKILL.md").write_text(good)
         wait_until(lambda: not self.skill("echo")["stale"], 20, "the repair is seen")
-        self.assertEqual(self.metric('skillscale_skill_stale{skill="echo"}'), 0)
+        self.expect_metric('skillscale_skill_stale{skill="echo"}', lambda value: value == 0)
         reply = self.ask("echo", "well")
         self.assertNotIn("warnings", reply)
         self.assertEqual(reply["content"], "changed")
@@ -151,7 +156,7 @@ class ReloadTest(LiveTest):
         self.cluster.add_skill("late", "printf here")
         self.server.send_signal(signal.SIGHUP)
         wait_until(lambda: self.skill("late"), 20, "the new skill is taken up")
-        self.assertEqual(self.metric("skillscale_server_catalogue_reloads_total"), 1)
+        self.expect_metric("skillscale_server_catalogue_reloads_total", lambda value: value == 1)
         self.assertEqual(self.ask("late")["content"], "here")
 
     def test_a_folder_that_cannot_be_watched_is_looked_at(self):
@@ -246,8 +251,8 @@ class CatalogTest(LiveTest):
             self.assertEqual((reply["status"], reply["code"]), ("error", code), request_id)
         self.assert_success(self.question("list"))
         self.assertEqual(self.ask("reader", "still here")["content"], "still here")
-        self.assertGreaterEqual(self.metric("skillscale_server_malformed_total"), 5)
-        self.assertGreaterEqual(self.metric("skillscale_malformed_intents_total", self.cluster.proxy), 5)
+        self.expect_metric("skillscale_server_malformed_total", lambda value: value >= 5)
+        self.expect_metric("skillscale_malformed_intents_total", lambda value: value >= 5, self.cluster.proxy)
 
     def test_nobody_but_a_member_announces(self):
         self.start()
@@ -332,14 +337,14 @@ class BreakerTest(LiveTest):
     def test_a_crashing_skill_is_left_alone_and_tried_again(self):
         self.cluster.add_skill("shaky", self.SCRIPT)
         self.cluster.add_skill("solid", "cat")
-        self.start("--breaker-failures", "3", "--breaker-cooldown", "1000")
+        self.start("--breaker-failures", "3", "--breaker-cooldown", "5000")
         for _ in range(3):
             self.assertEqual(self.ask("shaky", "crash\n")["exit"]["signal"], signal.SIGSEGV)
         refused = self.ask("shaky", "fine\n")
         self.assert_error(refused, "overloaded")
         self.assertIn("3 times in a row", refused["error"])
-        self.assertEqual(self.skill("shaky")["breaker"], "open")
-        self.assertGreaterEqual(self.metric('skillscale_skill_breaker_state{skill="shaky"}'), 1)
+        wait_until(lambda: self.skill("shaky")["breaker"] != "closed", 10, "the catalogue says so")
+        self.expect_metric('skillscale_skill_breaker_state{skill="shaky"}', lambda value: value >= 1)
         self.assertEqual(self.ask("solid", "not touched")["content"], "not touched")
 
         def closed():
@@ -365,8 +370,7 @@ class BreakerTest(LiveTest):
             self.assert_error(self.ask("shaky"), "skill_failed")
         self.assert_error(self.ask("shaky"), "overloaded")
         self.edit_script(folder, "printf repaired")
-        wait_until(lambda: self.skill("shaky")["breaker"] == "closed", 20, "the repair is taken up")
-        self.assertEqual(self.ask("shaky")["content"], "repaired")
+        wait_until(lambda: self.ask("shaky")["content"] == "repaired", 20, "the repair is taken up")
 
 
 class ConcurrencyTest(LiveTest):
@@ -383,7 +387,7 @@ class ConcurrencyTest(LiveTest):
         times = [list(map(int, replies[request]["content"].split())) for request in requests]
         for before, after in zip(times, times[1:]):
             self.assertLessEqual(before[1], after[0], "one at a time, in order of arrival")
-        self.assertGreater(self.metric("skillscale_server_limited_total"), 0)
+        self.expect_metric("skillscale_server_limited_total", lambda value: value > 0)
 
     def test_a_skill_limits_itself_without_delaying_the_others(self):
         self.check(metadata={"concurrency": "1"})

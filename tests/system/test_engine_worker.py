@@ -76,7 +76,8 @@ class WorkerTest(SystemTest):
         after = self.outputs({"say": "b"})
         self.assertNotEqual(after["pid"], before["pid"])
         self.assertEqual(after["seen"], ["b"])
-        self.assertIn('skillscale_worker_ends_total{reason="broken"} 1', http_get(f"{self.server.http}/metrics")[1])
+        line = 'skillscale_worker_ends_total{reason="broken"} 1'
+        wait_until(lambda: line in http_get(f"{self.server.http}/metrics")[1].splitlines(), 10, line)
 
     def test_an_interpreter_that_waits_ends_with_the_server(self):
         for ending in (signal.SIGTERM, signal.SIGKILL):
