@@ -202,6 +202,8 @@ inline constexpr std::chrono::milliseconds kDrainTimeoutDefault = 30s;
 inline constexpr std::size_t kAfterCloneStackBytes = 16 * kKiB;
 // One read from a child's pipe: what a pipe holds by default.
 inline constexpr std::size_t kPipeReadBytes = 64 * kKiB;
+// What is still in a pipe after the end takes at most so many reads (pipe-max-size, pipe(7)).
+inline constexpr int kPipeRestReadsMax = 16;
 // Answers kept for re-sent requests.
 inline constexpr std::size_t kReplyCacheBytesMax = 64 * kMiB;
 inline constexpr std::chrono::milliseconds kReplyCacheTimeMax = 10min;

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "os/fd.h"
+
 namespace skillscale {
 
 struct CapturedOutput {
@@ -21,6 +23,8 @@ class KeptOutput {
 
   std::uint64_t total_bytes() const noexcept { return total_bytes_; }
   std::string_view add(std::string_view chunk);  // What is kept of it in the first part; valid until the next call.
+  // The same with what `pipe` holds, at most kPipeReadBytes of it; never waits. Closes it when it has ended.
+  std::string_view read_some(Fd& pipe);
   CapturedOutput take_output() { return {std::move(bytes_), truncated_}; }
   std::string take_tail();
 

@@ -1,56 +1,25 @@
 #include "os/supervised_run.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <ctime>
 #include <limits>
 #include <optional>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "os/sigpipe.h"
 #include "os/tree_usage.h"
 
 namespace skillscale {
 namespace {
 
 using std::chrono::steady_clock;
-
-// A child that closes its stdin early must not kill us, whatever this process
-// does about SIGPIPE elsewhere. The signal goes to the writing thread: it is
-// blocked during the run and one that we caused is taken back.
-class SigpipeHeld {
- public:
-  SigpipeHeld() noexcept {
-    sigemptyset(&sigpipe_);
-    sigaddset(&sigpipe_, SIGPIPE);
-    sigset_t pending;
-    sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-    SK_CHECK(pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_) == 0);
-  }
-  ~SigpipeHeld() {
-    const timespec at_once{};
-    if (caused_ && !was_pending_) sigtimedwait(&sigpipe_, nullptr, &at_once);
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  SigpipeHeld(const SigpipeHeld&) = delete;
-  SigpipeHeld& operator=(const SigpipeHeld&) = delete;
-
-  void caused() noexcept { caused_ = true; }
-
- private:
-  sigset_t sigpipe_;
-  sigset_t before_;
-  bool was_pending_ = false;
-  bool caused_ = false;
-};
 
 // One output pipe of the child and what is kept of it.
 class Capture {
@@ -63,13 +32,7 @@ class Capture {
   std::uint64_t total_bytes() const noexcept { return kept_.total_bytes(); }
 
   // Takes what the pipe holds, at most one buffer of it. Returns what is kept of that.
-  std::string_view read_some() {
-    std::array<char, limits::kPipeReadBytes> buffer;
-    const ssize_t got = ::read(fd_.get(), buffer.data(), buffer.size());
-    if (got > 0) return kept_.add({buffer.data(), static_cast<std::size_t>(got)});
-    if (got == 0 || (errno != EAGAIN && errno != EINTR)) fd_.reset();
-    return {};
-  }
+  std::string_view read_some() { return kept_.read_some(fd_); }
 
   CapturedOutput take_output() { return kept_.take_output(); }
   std::string take_tail() { return kept_.take_tail(); }
@@ -238,7 +201,6 @@ class Supervision {
     const ssize_t written = ::write(pipes_.in.get(), input_.data(), input_.size());
     if (written > 0) input_.remove_prefix(static_cast<std::size_t>(written));
     if (written < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (written < 0 && errno == EPIPE) sigpipe_.caused();
     // A child that does not want its input is no error.
     if (written < 0 || input_.empty()) pipes_.in.reset();
   }
@@ -306,7 +268,7 @@ class Supervision {
   // When the observer had no room to the end, it and the reply still get what the pipes hold.
   void take_rest() {
     const auto take_all = [this](Capture& capture, OutputStream stream) {
-      for (int i = 0; i < kRestReadsMax && !capture.at_end(); ++i) {
+      for (int i = 0; i < limits::kPipeRestReadsMax && !capture.at_end(); ++i) {
         const std::uint64_t before = capture.total_bytes();
         read_some(capture, stream);
         if (capture.total_bytes() == before) break;
@@ -338,10 +300,7 @@ class Supervision {
     }
   }
 
-  // Pipes hold one read by default, and at most 16 (pipe-max-size).
-  static constexpr int kRestReadsMax = 16;
-
-  SigpipeHeld sigpipe_;
+  const SigpipeHeld sigpipe_;  // The child may close its stdin early.
   const std::unique_ptr<RunningProcess> process_;
   ProcessPipes& pipes_;
   std::string_view input_;

@@ -1,7 +1,6 @@
 #include "engine/warm_worker.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,13 +8,13 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <ctime>
 #include <optional>
 #include <utility>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "os/sigpipe.h"
 
 namespace skillscale {
 namespace {
@@ -49,30 +48,6 @@ bool is_plausible(const AnswerHeader& header) {
   return header.cpu_us >= 0 && header.rss_kib >= 0 && header.max_rss_kib >= 0 && header.status >= 0 &&
          header.status <= 255 && header.left_processes <= 1;
 }
-
-// A worker that dies while it is written to must not kill us, whatever this process
-// does about SIGPIPE elsewhere.
-class SigpipeBlocked {
- public:
-  SigpipeBlocked() noexcept {
-    sigemptyset(&sigpipe_);
-    sigaddset(&sigpipe_, SIGPIPE);
-    SK_CHECK(pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_) == 0);
-  }
-  ~SigpipeBlocked() {
-    if (sigismember(&before_, SIGPIPE) == 1) return;
-    const timespec at_once{};
-    while (sigtimedwait(&sigpipe_, nullptr, &at_once) == SIGPIPE) {  // One that we have caused.
-    }
-    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-  SigpipeBlocked(const SigpipeBlocked&) = delete;
-  SigpipeBlocked& operator=(const SigpipeBlocked&) = delete;
-
- private:
-  sigset_t sigpipe_;
-  sigset_t before_;
-};
 
 // One call: the request goes out, the answer and what is printed come in.
 class Exchange {
@@ -116,9 +91,6 @@ class Exchange {
   }
 
  private:
-  // Pipes hold one read by default, and at most 16 (pipe-max-size).
-  static constexpr int kRestReadsMax = 16;
-
   // What a thread has printed after the call before is nobody's.
   void forget_output() {
     KeptOutput nobodys(0, 0);
@@ -141,8 +113,8 @@ class Exchange {
     if (ready < 0) SK_CHECK(errno == EINTR);
     if (ready <= 0) return look(deadline);
     if (waits[kCancel].revents != 0) return End::cancelled;
-    if (waits[kOut].revents != 0) read_some(pipes_.out, out_);
-    if (waits[kErr].revents != 0) read_some(pipes_.err, err_);
+    if (waits[kOut].revents != 0) out_.read_some(pipes_.out);
+    if (waits[kErr].revents != 0) err_.read_some(pipes_.err);
     if (is_flooded()) return End::flooded;
     if (waits[kIn].revents != 0 && !send_some()) return End::exited;
     if (waits[kResult].revents != 0) {
@@ -188,17 +160,12 @@ class Exchange {
     return header->result_bytes > limits_.result_bytes_max ? std::optional(End::flooded) : std::nullopt;
   }
 
-  // False: nothing was there.
-  static bool read_some(Fd& fd, KeptOutput& kept) {
-    std::array<char, limits::kPipeReadBytes> buffer;
-    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
-    if (got > 0) kept.add({buffer.data(), static_cast<std::size_t>(got)});
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) fd.reset();
-    return got > 0;
-  }
-
   static void read_all(Fd& fd, KeptOutput& kept) {
-    for (int i = 0; i < kRestReadsMax && read_some(fd, kept); ++i) continue;
+    for (int i = 0; i < limits::kPipeRestReadsMax; ++i) {
+      const std::uint64_t before = kept.total_bytes();
+      kept.read_some(fd);
+      if (kept.total_bytes() == before) return;
+    }
   }
 
   RunningProcess& process_;
@@ -231,7 +198,7 @@ Result<RunOutcome> WarmWorker::call(std::string_view call_json, const RunLimits&
     return Error{ErrorCode::spawn_failed, "the worker ended, or answered without being asked, after its last call"};
   }
   const SteadyTime started = steady_clock::now();
-  const SigpipeBlocked sigpipe;
+  const SigpipeHeld sigpipe;  // It may die while it is written to.
   Exchange exchange(*process_, call_json, limits);
   std::optional<End> end = exchange.run(cancel_fd);
   ++calls_;
