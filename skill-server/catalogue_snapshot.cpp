@@ -16,27 +16,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class Print {
- public:
-  Print& add(std::string_view part) {
-    print_.add(part);
-    return *this;
-  }
-  std::uint64_t value() const noexcept { return print_.value(); }
-  std::string text() const {
-    char digits[17];
-    std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(value()));
-    return digits;
-  }
-
- private:
-  Fingerprint print_;
-};
+std::string hex(std::uint64_t number) {
+  char digits[17];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(number));
+  return digits;
+}
 
 // Of what an agent can see of the skill; the digest stands for the files. Without the folder, so
 // that it is the same on every server.
 std::uint64_t print_of(const Skill& skill) {
-  Print print;
+  Fingerprint print;
   print.add(skill.name).add(skill.version).add(skill.digest).add(skill.description).add(skill.body);
   print.add(skill.not_runnable).add(skill.deprecated).add(skill.replaced_by).add(skill.adapter_reason);
   for (const auto& [key, value] : skill.metadata) print.add(key).add(value);
@@ -51,13 +40,13 @@ std::uint64_t print_of(const Skill& skill) {
 }
 
 SnapshotPtr make(Catalogue catalogue, Problems problems, std::set<std::string, std::less<>> stale) {
-  Print print;
+  Fingerprint print;
   for (const SkillPtr& skill : catalogue.all()) {
     print.add(std::to_string(print_of(*skill))).add(stale.contains(skill->name) ? "stale" : "");
   }
   Matcher matcher(catalogue);
-  return std::make_shared<const CatalogueSnapshot>(
-      CatalogueSnapshot{std::move(catalogue), std::move(matcher), std::move(problems), std::move(stale), print.text()});
+  return std::make_shared<const CatalogueSnapshot>(CatalogueSnapshot{
+      std::move(catalogue), std::move(matcher), std::move(problems), std::move(stale), hex(print.value())});
 }
 
 bool is_still_there(const Skill& skill, const fs::path& root) {

@@ -56,7 +56,7 @@ class CircuitBreakers {
   // What is to become of an intent for the skill that arrives now.
   Answer on_arrival(const Skill& skill, SteadyTime now) const;
   // The same for a run that could begin now. `go` of a skill that is not closed makes
-  // this run the probe: is_probe() is true until it has ended or was dropped.
+  // this run the probe: is_probing() is true until it has ended or was dropped.
   Answer on_start(const Skill& skill, SteadyTime now);
   bool is_probing(const Skill& skill) const;
 

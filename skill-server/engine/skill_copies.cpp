@@ -60,11 +60,7 @@ Result<std::vector<Entry>> list_entries(const fs::path& folder, std::uint64_t by
 std::uint64_t fingerprint_of(const std::vector<Entry>& entries) {
   Fingerprint print;
   for (const Entry& entry : entries) {
-    struct stat status = entry.status;
-    // What Python leaves in a folder changes its times; what else changes there shows in its entries.
-    if (S_ISDIR(status.st_mode)) status.st_mtim = status.st_ctim = {};
-    print.add(entry.path);
-    print.add(status);
+    print.add(entry.path).add_entry(entry.status);
   }
   return print.value();
 }

@@ -12,9 +12,10 @@ namespace skillscale {
 // FNV-1a: quick, and against nobody. A value.
 class Fingerprint {
  public:
-  void add(std::string_view bytes) {
+  Fingerprint& add(std::string_view bytes) {
     for (const char byte : bytes) mix(static_cast<unsigned char>(byte));
     mix(0xff);  // Not in UTF-8: {"ab", "c"} and {"a", "bc"} differ.
+    return *this;
   }
   void add_number(std::uint64_t number) {
     for (unsigned shift = 0; shift < 64; shift += 8) mix(static_cast<unsigned char>((number >> shift) & 0xffU));
@@ -29,6 +30,12 @@ class Fingerprint {
     add_number(static_cast<std::uint64_t>(status.st_mtim.tv_nsec));
     add_number(static_cast<std::uint64_t>(status.st_ctim.tv_sec));
     add_number(static_cast<std::uint64_t>(status.st_ctim.tv_nsec));
+  }
+  // The same of one entry of a tree that is looked at as a whole: what changes in a folder shows in its
+  // entries, and what Python leaves there, which changes its times, is no change.
+  void add_entry(struct stat status) {
+    if (S_ISDIR(status.st_mode)) status.st_mtim = status.st_ctim = {};
+    add(status);
   }
   std::uint64_t value() const noexcept { return value_; }
 

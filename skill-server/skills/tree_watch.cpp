@@ -105,15 +105,13 @@ std::uint64_t tree_fingerprint(const fs::path& root) {
   Fingerprint mix;
   mix.add_number(folder_identity(root));
   std::uint64_t sum = 0;  // Folders are not read in any order that could be relied on.
-  walk(root, [&](const fs::directory_entry& entry, bool is_folder) {
+  walk(root, [&](const fs::directory_entry& entry, bool) {
     if (is_noise(entry.path().filename().native())) return true;
     Fingerprint one;
     one.add(entry.path().native());
     struct stat status {};
     if (::lstat(entry.path().c_str(), &status) == 0) {
-      // What Python leaves in a folder changes its times; what else changes there shows in its entries.
-      if (is_folder) status.st_mtim = status.st_ctim = {};
-      one.add(status);
+      one.add_entry(status);
       if (S_ISLNK(status.st_mode) && ::stat(entry.path().c_str(), &status) == 0) one.add(status);
     }
     sum += one.value();
